@@ -1,0 +1,75 @@
+"""Frozen, typed machine facts: one file a subject. Must not know how a fact is found or judged."""
+
+from envcheck.facts.base import (
+    NOT_ASKED,
+    Fact,
+    Missing,
+    Unknown,
+    Why,
+    absent,
+    blocked,
+    failed,
+    known,
+    or_none,
+)
+from envcheck.facts.container import Container
+from envcheck.facts.cuda import Compiler, Cuda, Toolkit
+from envcheck.facts.driver import DeviceNode, DkmsBuild, Driver, FabricManager
+from envcheck.facts.gpu import Gpu, Gpus, MigInstance
+from envcheck.facts.host import Disk, Environment, Host
+from envcheck.facts.loader import Library, Loader
+from envcheck.facts.python_env import Distribution, PythonEnv
+from envcheck.facts.snapshot import (
+    FACT_NAMES,
+    SCHEMA_VERSION,
+    Purpose,
+    Snapshot,
+    SnapshotError,
+    decode,
+    encode,
+    merge,
+)
+from envcheck.facts.torch import CodeLibrary, Companion, Pin, TorchBuild
+
+__all__ = [
+    "FACT_NAMES",
+    "NOT_ASKED",
+    "SCHEMA_VERSION",
+    "CodeLibrary",
+    "Companion",
+    "Compiler",
+    "Container",
+    "Cuda",
+    "DeviceNode",
+    "Disk",
+    "Distribution",
+    "DkmsBuild",
+    "Driver",
+    "Environment",
+    "FabricManager",
+    "Fact",
+    "Gpu",
+    "Gpus",
+    "Host",
+    "Library",
+    "Loader",
+    "MigInstance",
+    "Missing",
+    "Pin",
+    "Purpose",
+    "PythonEnv",
+    "Snapshot",
+    "SnapshotError",
+    "Toolkit",
+    "TorchBuild",
+    "Unknown",
+    "Why",
+    "absent",
+    "blocked",
+    "decode",
+    "encode",
+    "failed",
+    "known",
+    "merge",
+    "or_none",
+]

@@ -1,0 +1,77 @@
+"""The Report: what the rules said, the verdict, and the exit code. Must not know how it is printed."""
+
+from typing import Literal
+
+import msgspec
+
+from envcheck.facts import SCHEMA_VERSION, Missing, Snapshot, Why
+from envcheck.finding import Finding, Severity
+
+Verdict = Literal["fit", "unfit", "unknown"]
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """A rule that could be judged, or had nothing to judge."""
+
+    code: str
+    name: str
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A rule (or one subject of it) that could not be judged."""
+
+    code: str
+    name: str
+    because: str
+    why: Why
+
+
+class Crashed(msgspec.Struct, frozen=True):
+    """A rule that raised: a defect of envcheck, never a pass."""
+
+    code: str
+    name: str
+    error: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement of one Snapshot."""
+
+    schema_version: int = SCHEMA_VERSION
+    tool: str
+    verdict: Verdict
+    exit_code: int
+    findings: tuple[Finding, ...]
+    passed: tuple[Ran, ...]
+    skipped: tuple[Skipped, ...]
+    not_applicable: tuple[Ran, ...]
+    crashed: tuple[Crashed, ...]
+    durations: dict[str, float]  # seconds a probe took, by name; "total" is the whole
+    snapshot: Snapshot
+
+    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.severity is not None and f.severity >= severity)
+
+
+def decide(
+    findings: tuple[Finding, ...],
+    undecided: tuple[Skipped | Crashed, ...],
+    fail_on: Severity,
+) -> tuple[Verdict, int]:
+    """The verdict and the exit code; nothing else decides them.
+
+    `undecided` holds the decisive rules that could not be judged. Unfit (1) when a finding reaches
+    `fail_on`. Unknown otherwise, when a decisive rule is undecided: with exit code 3 when looking
+    failed, was forbidden or crashed, and 0 when there was simply nothing there (no torch, say) or
+    nobody asked. Fit (0) only when everything decisive was judged.
+    """
+    if any(f.severity is not None and f.severity >= fail_on for f in findings):
+        return "unfit", 1
+    if not undecided:
+        return "fit", 0
+    broken = any(isinstance(u, Crashed) or u.why in (Why.FAILED, Why.BLOCKED) for u in undecided)
+    return "unknown", 3 if broken else 0
+
+
+def skipped(code: str, name: str, fact: str, missing: Missing) -> Skipped:
+    return Skipped(code, name, f"{fact} {missing}" if fact else str(missing), missing.why)
