@@ -4,6 +4,10 @@ A `Host` is a live machine or another root (`--sysroot`); probes cannot tell the
 that nothing is ever run for another root. Must not know rules or rendering.
 """
 
+# ruff: noqa: PTH  (a path as seen from inside the host is text; Path would normalise it)
+
+import contextlib
+import errno
 import os
 import signal
 import stat
@@ -11,6 +15,7 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -37,7 +42,7 @@ class Host:
         self.live = not self.root
         if environ is None:
             environ = os.environ if self.live else {}
-        self.environ = dict(environ)
+        self.environ = {_utf8(name): _utf8(value) for name, value in environ.items()}
 
     # ---- files ----------------------------------------------------------------------------
 
@@ -45,8 +50,10 @@ class Host:
         """The real path on this machine of a path inside the host, links followed inside it.
 
         Raises:
-            OSError: a symbolic link loop.
+            OSError: a symbolic link loop, or a name no file can have.
         """
+        if "\0" in path:
+            raise FileNotFoundError(errno.ENOENT, "a file name holds no NUL byte")
         if self.live:
             return path
         parts = [part for part in path.split("/") if part]
@@ -63,8 +70,8 @@ class Host:
             if os.path.islink(here):
                 links += 1
                 if links > MAX_LINKS:
-                    raise OSError(f"symbolic link loop at {path}")
-                target = os.readlink(here)  # noqa: PTH115  (Path would normalise it)
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                target = os.readlink(here)
                 if target.startswith("/"):
                     done = []
                 parts = [p for p in target.split("/") if p] + parts
@@ -79,19 +86,25 @@ class Host:
     def realpath(self, path: str) -> str:
         """The path with every link followed, as seen from inside the host; itself on a loop."""
         try:
-            return os.path.realpath(path) if self.live else self.inside(self.locate(path))
+            located = self.locate(path)
+            return _utf8(os.path.realpath(path) if self.live else self.inside(located))
         except OSError:
             return path
 
-    def read_bytes(self, path: str, limit: int = READ_LIMIT) -> bytes | Missing:
-        """At most `limit` bytes of a regular file. Never blocks on a fifo or a device."""
+    def read_bytes(
+        self, path: str, limit: int = READ_LIMIT, *, tail: bool = False
+    ) -> bytes | Missing:
+        """The first or last `limit` bytes of a regular file. Never blocks on a fifo or device."""
         try:
             handle = os.open(self.locate(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             return _missing(path, error)
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
                 return failed(f"{path} is not a regular file")
+            if tail:
+                os.lseek(handle, max(0, status.st_size - limit), os.SEEK_SET)
             chunks, left = [], limit
             while left > 0 and (chunk := os.read(handle, min(left, 1 << 16))):
                 chunks.append(chunk)
@@ -108,11 +121,22 @@ class Host:
         return data if isinstance(data, Missing) else data.decode("utf-8", "replace")
 
     def names(self, path: str) -> tuple[str, ...] | Missing:
-        """Names in a directory, sorted."""
+        """Names in a directory, sorted; without those that are not UTF-8: JSON cannot hold them."""
         try:
-            return tuple(sorted(os.listdir(self.locate(path))))  # noqa: PTH208  (names, not paths)
+            names = os.listdir(self.locate(path))
         except OSError as error:
             return _missing(path, error)
+        return tuple(sorted(name for name in names if name == _utf8(name)))
+
+    def space(self, path: str) -> tuple[int, int] | Missing:
+        """Total and free bytes, for this user, of the file system that holds `path`."""
+        if not self.live:
+            return NOT_ASKED
+        try:
+            status = os.statvfs(path)
+        except OSError as error:
+            return _missing(path, error)
+        return status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
 
     def exists(self, path: str) -> bool:
         return self.kind(path) is not None
@@ -124,10 +148,10 @@ class Host:
         return self.kind(path) == "dir"
 
     def kind(self, path: str) -> str | None:
-        """"file", "dir", "char" or "other"; None when it is not there or may not be looked at."""
+        """One of file, dir, char, other; None when it is not there or may not be looked at."""
         try:
             mode = os.stat(self.locate(path)).st_mode
-        except (OSError, ValueError):
+        except OSError:
             return None
         if stat.S_ISREG(mode):
             return "file"
@@ -217,19 +241,17 @@ class Host:
 class _Drain(threading.Thread):
     """Reads a pipe to its end so that the program never blocks; keeps a bounded part."""
 
-    def __init__(self, pipe: object) -> None:
+    def __init__(self, pipe: IO[bytes] | None) -> None:
         super().__init__(daemon=True)
+        assert pipe is not None
         self._pipe = pipe
         self._kept = bytearray()
         self.start()
 
     def run(self) -> None:
-        handle = self._pipe.fileno()  # type: ignore[attr-defined]
-        try:
-            while chunk := os.read(handle, 1 << 16):
+        with self._pipe:
+            while chunk := os.read(self._pipe.fileno(), 1 << 16):
                 self._kept += chunk[: max(0, OUTPUT_LIMIT - len(self._kept))]
-        except OSError:
-            pass
 
     def finished(self, timeout: float) -> bool:
         self.join(timeout)
@@ -244,10 +266,13 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         child.kill()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(0.2)
-    except subprocess.TimeoutExpired:
-        pass
+
+
+def _utf8(text: str) -> str:
+    """Text from the system with undecodable bytes replaced, so that it can be written as JSON."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _missing(path: str, error: OSError) -> Missing:
