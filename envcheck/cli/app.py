@@ -1,0 +1,22 @@
+"""The command table. Each command imports what it needs when it runs."""
+
+import typer
+
+from envcheck.cli import doctor, explain
+
+app = typer.Typer(
+    name="envcheck",
+    help="Is this GPU machine fit for PyTorch, and if not, why and which command mends it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command(name="doctor")(doctor.doctor)
+app.command(name="explain")(explain.explain)
+
+
+@app.callback(invoke_without_command=False)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Options of every command."""

@@ -1,0 +1,78 @@
+"""Takes the Snapshot of a machine or another root: which probe gives which fact.
+
+Must not know what the rules make of it.
+"""
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from envcheck import __version__
+from envcheck.errors import UsageError
+from envcheck.facts import NOT_ASKED, Purpose, Snapshot
+from envcheck.kb import Knowledge
+from envcheck.probes.container import read_container
+from envcheck.probes.cuda import read_cuda
+from envcheck.probes.driver import read_driver
+from envcheck.probes.gpu import read_gpus
+from envcheck.probes.host import Host
+from envcheck.probes.interpreter import read_interpreter
+from envcheck.probes.loader import read_loader
+from envcheck.probes.nvml import read_nvml
+from envcheck.probes.pci import read_pci
+from envcheck.probes.python_env import read_python_env
+from envcheck.probes.run import Probe, run_probes
+from envcheck.probes.system import read_environment, read_host
+from envcheck.probes.torch import read_torch
+
+
+def take_snapshot(
+    *,
+    root: str = "/",
+    python: str | None,
+    facts: Iterable[str],
+    purpose: Purpose,
+    timeout: float,
+    kb: Knowledge,
+) -> tuple[Snapshot, dict[str, float]]:
+    """The snapshot with these facts, and the seconds each probe took.
+
+    Raises:
+        UsageError: `root` is not a directory.
+    """
+    if not os.path.isdir(root):
+        raise UsageError(f"{root} is not a directory")
+    host = Host(os.path.realpath(root))
+    begun = time.monotonic()
+    results, durations = run_probes(_probes(python, kb), facts, host, timeout)
+    durations["total"] = time.monotonic() - begun
+    found: dict[str, Any] = {name: results.get(name, NOT_ASKED) for name in facts}
+    snapshot = Snapshot(
+        tool=f"envcheck {__version__}",
+        taken=datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        origin="live" if host.live else "sysroot",
+        purpose=purpose,
+        **found,
+    )
+    return snapshot, durations
+
+
+def _probes(python: str | None, kb: Knowledge) -> dict[str, Probe]:
+    probes = (
+        Probe("host", read_host, limit=3),
+        Probe("environment", read_environment, limit=1),
+        Probe("container", read_container, limit=2),
+        Probe("pci", read_pci, limit=3),
+        Probe("nvml", read_nvml, limit=9),
+        Probe("driver", read_driver, ("nvml", "pci"), limit=4),
+        Probe("gpus", partial(read_gpus, kb=kb), ("nvml", "pci", "container"), limit=2),
+        Probe("interpreter", partial(read_interpreter, wanted=python), limit=5),
+        Probe("python", read_python_env, ("interpreter",), limit=5),
+        Probe("cuda", read_cuda, ("interpreter",), limit=5),
+        Probe("torch", read_torch, ("interpreter", "python"), limit=5),
+        Probe("loader", read_loader, ("interpreter", "torch"), limit=4),
+    )
+    return {probe.name: probe for probe in probes}

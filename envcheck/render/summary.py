@@ -1,0 +1,109 @@
+"""What was found, a line a subject, for every format people read. Must not know whether it is good."""
+
+from collections.abc import Iterator
+
+from envcheck.facts import Cuda, Driver, Gpu, Gpus, Host, Missing, PythonEnv, Snapshot, TorchBuild
+from envcheck.finding import words
+
+GIB = 1 << 30
+
+
+def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """(label, text) lines; what nobody asked for is left out, what is missing says why."""
+    for label, fact, line in (
+        ("Machine", snapshot.host, _host),
+        ("Driver", snapshot.driver, _driver),
+    ):
+        yield from _line(label, fact, line)
+    yield from _gpus(snapshot.gpus)
+    for label, fact, line in (
+        ("CUDA", snapshot.cuda, _cuda),
+        ("Python", snapshot.python, _python),
+        ("torch", snapshot.torch, _torch),
+    ):
+        yield from _line(label, fact, line)
+
+
+def _line(label, fact, line):  # type: ignore[no-untyped-def]
+    if isinstance(fact, Missing):
+        if fact.why != "not_asked":
+            yield label, str(fact)
+    else:
+        yield label, line(fact)
+
+
+def _join(*parts: "str | Missing | None") -> str:
+    return ", ".join(part for part in parts if part and not isinstance(part, Missing))
+
+
+def _host(host: Host) -> str:
+    glibc = None if isinstance(host.glibc, Missing) else f"glibc {host.glibc}"
+    kernel = None if isinstance(host.kernel, Missing) else f"kernel {host.kernel}"
+    return _join(host.os_name, kernel, glibc, host.arch) or "nothing could be read"
+
+
+def _driver(driver: Driver) -> str:
+    if isinstance(driver.version, Missing):
+        return str(driver.version)
+    flavor = None
+    if not isinstance(driver.module_flavor, Missing):
+        flavor = f"{driver.module_flavor} kernel module"
+    cuda = None if isinstance(driver.cuda, Missing) else f"serves CUDA {driver.cuda}"
+    return _join(driver.version, flavor, cuda)
+
+
+def _gpus(gpus: Gpus | Missing) -> Iterator[tuple[str, str]]:
+    if isinstance(gpus, Missing):
+        if gpus.why != "not_asked":
+            yield "GPU", str(gpus)
+        return
+    same: dict[str, list[int]] = {}
+    for gpu in gpus.known_devices():
+        same.setdefault(_gpu(gpu), []).append(gpu.index)
+    for text, indices in same.items():
+        many = f"{len(indices)} x " if len(indices) > 1 else ""
+        label = "GPU " + ",".join(map(str, indices)) if len(same) > 1 else "GPU"
+        yield label, many + text
+    if not gpus.devices:
+        yield "GPU", "no NVIDIA GPU"
+
+
+def _gpu(gpu: Gpu) -> str:
+    sm = None if isinstance(gpu.sm, Missing) else f"compute capability {gpu.sm}"
+    memory = None
+    if not isinstance(gpu.memory_bytes, Missing):
+        memory = f"{gpu.memory_bytes / GIB:.0f} GiB"
+    mig = "MIG" if gpu.mig_enabled is True else None
+    lost = "LOST" if isinstance(gpu.lost, str) else None
+    hung = "HUNG" if isinstance(gpu.hung, str) else None
+    name = gpu.name if isinstance(gpu.name, str) else words(gpu.pci_id)
+    return _join(name, sm, memory, mig, lost, hung)
+
+
+def _cuda(cuda: Cuda) -> str:
+    toolkits = () if isinstance(cuda.toolkits, Missing) else cuda.toolkits
+    if not toolkits:
+        return "no toolkit (torch brings its own libraries)"
+    return _join(*(f"{words(toolkit.version)} at {toolkit.path}" for toolkit in toolkits))
+
+
+def _python(python: PythonEnv) -> str:
+    return f"{words(python.version)} at {words(python.executable)} ({words(python.chosen_by)})"
+
+
+def _torch(torch: TorchBuild) -> str:
+    if isinstance(torch.broken, str):
+        return f"{words(torch.version)}, broken: {torch.broken}"
+    if isinstance(torch.hip, str):
+        return _join(torch.version, f"ROCm {torch.hip}")
+    if isinstance(torch.xpu, str):
+        return _join(torch.version, f"XPU {torch.xpu}")
+    if torch.cuda is None:
+        return _join(torch.version, "CPU build")
+    cuda = None if isinstance(torch.cuda, Missing) else f"CUDA {torch.cuda}"
+    code = None
+    if not isinstance(torch.sass, Missing):
+        code = "GPU code " + words(torch.sass).replace(" sm_", " ")
+        if isinstance(torch.ptx, tuple):
+            code += " and PTX " + words(torch.ptx) if torch.ptx else ", no PTX"
+    return _join(torch.version, cuda, code)

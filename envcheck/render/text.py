@@ -1,0 +1,93 @@
+"""The report for people: what was found, each problem with its evidence and mend, the verdict."""
+
+from collections.abc import Iterator
+
+from envcheck.finding import ERROR, NOTE, WARNING, Finding
+from envcheck.render.style import Style, plain
+from envcheck.render.summary import summary
+from envcheck.report import Report
+
+_SAFETY = {
+    "safe": "changes this Python environment only",
+    "root": "needs root",
+    "reboot": "needs root and a reboot",
+    "manual": "",
+}
+_VERDICT = {"fit": "green", "unfit": "red", "unknown": "yellow"}
+
+
+def render(report: Report, style: Style) -> str:
+    """The report as text of at most `style.width` columns, ending in a newline."""
+    lines = [*_found(report, style), ""]
+    for finding in report.findings:
+        lines += [*_finding(finding, style), ""]
+    lines += list(_undecided(report, style))
+    lines += list(_last(report, style))
+    return "\n".join(lines) + "\n"
+
+
+def _found(report: Report, style: Style) -> Iterator[str]:
+    rows = list(summary(report.snapshot))
+    margin = max((len(label) for label, _ in rows), default=0) + 2
+    for label, text in rows:
+        first, *rest = style.wrap(text, " " * margin) or [" " * margin]
+        yield style.paint(plain(label).ljust(margin), "bold") + first[margin:]
+        yield from rest
+
+
+def _finding(finding: Finding, style: Style) -> Iterator[str]:
+    severity = finding.severity or NOTE
+    head = style.paint(f"{finding.code} {finding.name}", "bold")
+    subject = style.paint(f"[{plain(finding.subject)}]", "dim")
+    yield f"{style.severity(severity)} {head} {subject}"
+    yield from style.wrap(finding.message, "  ")
+    for evidence in finding.evidence:
+        where = f"  ({evidence.source})" if evidence.source else ""
+        for line in style.wrap(f"{evidence.what} = {evidence.value}{where}", "    ", "      "):
+            yield style.paint(line, "dim")
+    remedy = finding.remedy
+    if remedy is None:
+        return
+    note = _SAFETY[remedy.safety]
+    yield from style.wrap(f"Fix: {remedy.text}" + (f" ({note})" if note else ""), "  ", "       ")
+    for command in remedy.commands:  # never wrapped: it must work when pasted
+        yield style.paint(f"    {plain(command)}", "bold")
+
+
+def _undecided(report: Report, style: Style) -> Iterator[str]:
+    shown = report.skipped if style.verbose or report.verdict == "unknown" else ()
+    if shown:
+        yield style.paint("Could not be judged", "bold")
+        for skip in shown:
+            yield from style.wrap(f"{skip.code} {skip.name}: {skip.because}", "  ", "    ")
+    for crash in report.crashed:
+        yield style.paint(
+            f"{crash.code} {crash.name} crashed ({plain(crash.error)}): a defect of envcheck,"
+            " please report it",
+            "red",
+        )
+    if style.verbose:
+        for seconds, name in sorted(((s, n) for n, s in report.durations.items()), reverse=True):
+            yield style.paint(f"  {name:12} {seconds * 1000:6.0f} ms", "dim")
+    if shown or report.crashed or style.verbose:
+        yield ""
+
+
+def _last(report: Report, style: Style) -> Iterator[str]:
+    count = {severity: 0 for severity in (ERROR, WARNING, NOTE)}
+    for finding in report.findings:
+        count[finding.severity or NOTE] += 1
+    parts = [
+        f"{number} {severity.value}{'s' if number != 1 else ''}"
+        for severity, number in count.items()
+        if number
+    ]
+    parts.append(f"{len(report.passed)} checks passed")
+    if report.skipped:
+        parts.append(f"{len({skip.code for skip in report.skipped})} could not be judged")
+    if "total" in report.durations:
+        parts.append(f"{report.durations['total']:.2f} s")
+    verdict = style.paint(report.verdict, "bold", _VERDICT[report.verdict])
+    yield f"{verdict}: {', '.join(parts)}"
+    if report.findings:
+        yield style.paint(f"envcheck explain {report.findings[0].code} tells more", "dim")
