@@ -1,6 +1,8 @@
 """The running kernel, which a mere root file system does not have. Must not know drivers."""
 
-from envcheck.facts import NOT_ASKED, Missing, failed
+import re
+
+from envcheck.facts import NOT_ASKED, Missing, Why, failed
 from envcheck.probes.host import Host
 
 RELEASE = "/proc/sys/kernel/osrelease"
@@ -13,5 +15,8 @@ def kernel_release(host: Host) -> str | Missing:
     """
     text = host.read(RELEASE, 256)
     if isinstance(text, Missing):
-        return text if host.live or host.exists(RELEASE) else NOT_ASKED
-    return text.strip() or failed(f"{RELEASE} is empty")
+        return NOT_ASKED if text.why is Why.ABSENT and not host.live else text
+    release = text.strip()
+    if not re.fullmatch(r"[\w.+~-]{1,64}", release, re.ASCII):  # it becomes part of paths
+        return failed(f"{RELEASE} holds no kernel release: {release[:40]!r}")
+    return release
