@@ -1,4 +1,8 @@
-"""Facts by path, `driver.version` or `gpus.devices.0.sm`: read one, or replace one in a copy."""
+"""Facts by path: read one, or replace one in a copy.
+
+`driver.version`; an element of a list by place or by name: `gpus.devices.0.sm`,
+`python.distributions.numpy.version`.
+"""
 
 from typing import Any
 
@@ -41,8 +45,17 @@ def _step(value: Any, part: str, path: str) -> Any:
         return getattr(value, part)
     if isinstance(value, dict) and part in value:
         return value[part]
-    if isinstance(value, tuple) and part.isdecimal() and int(part) < len(value):
-        return value[int(part)]
+    if isinstance(value, tuple):
+        return value[_place(value, part, path)]
+    raise PathError(f"no fact is called {path!r}")
+
+
+def _place(elements: tuple[Any, ...], part: str, path: str) -> int:
+    if part.isdecimal() and int(part) < len(elements):
+        return int(part)
+    for place, element in enumerate(elements):
+        if getattr(element, "name", None) == part:
+            return place
     raise PathError(f"no fact is called {path!r}")
 
 
@@ -57,7 +70,8 @@ def _replaced(value: Any, parts: list[str], new: Any, path: str) -> Any:
         below = _FACTS[part]()
     item = _replaced(below, rest, new, path) if rest else new
     if isinstance(value, tuple):
-        return (*value[: int(part)], item, *value[int(part) + 1 :])
+        place = _place(value, part, path)
+        return (*value[:place], item, *value[place + 1 :])
     return msgspec.structs.replace(value, **{part: item})
 
 

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 from envcheck.binaries import BinaryError
 from envcheck.binaries.source import FileSource
-from envcheck.facts import CodeLibrary, Companion, Missing, Pin, PythonEnv, TorchBuild, absent, failed
+from envcheck.facts import (
+    CodeLibrary,
+    Companion,
+    Missing,
+    Pin,
+    PythonEnv,
+    TorchBuild,
+    absent,
+    failed,
+)
 from envcheck.probes.host import Host
 from envcheck.probes.interpreter import Interpreter
 from envcheck.probes.python_env import normalise
@@ -111,7 +120,7 @@ def _code_libraries(host: Host, folder: str) -> Iterator[CodeLibrary]:
 
     for path in (*host.glob(f"{folder}/libtorch_cuda*.so"), *host.glob(f"{folder}/libc10_cuda.so")):
         try:
-            with FileSource(host.locate(path)) as source:
+            with FileSource.open(host.locate(path)) as source:
                 code = read_gpu_code(source)
         except (BinaryError, OSError):
             continue
@@ -134,7 +143,9 @@ def _architectures(
     """Full, partial and PTX architectures of torch itself: of libtorch_cuda, whatever its side
     libraries (linalg: MAGMA) hold. Before 1.13 it came in two halves, _cu and _cpp."""
     if not main:
-        none = absent("no GPU code" if cuda is None else "libtorch_cuda*.so has no readable GPU code")
+        none = absent(
+            "no GPU code" if cuda is None else "libtorch_cuda*.so has no readable GPU code"
+        )
         return none, none, none
     core = [library for library in main if library.name == "libtorch_cuda.so"] or main
     best = max(core, key=lambda library: library.fatbins)
@@ -151,9 +162,7 @@ def _requirements(host: Host, python: PythonEnv, interpreter: Interpreter, name:
     return re.findall(r"(?mi)^Requires-Dist:[ \t]*(.+?)\s*$", text.split("\n\n", 1)[0])
 
 
-def _pins(
-    host: Host, python: PythonEnv, interpreter: Interpreter
-) -> tuple[Pin, ...] | Missing:
+def _pins(host: Host, python: PythonEnv, interpreter: Interpreter) -> tuple[Pin, ...] | Missing:
     lines = _requirements(host, python, interpreter, "torch")
     if not lines:
         return absent("torch's metadata states no requirements")
@@ -187,9 +196,7 @@ def _pins(
     return tuple(pins)
 
 
-def _companions(
-    host: Host, interpreter: Interpreter, python: PythonEnv
-) -> Iterator[Companion]:
+def _companions(host: Host, interpreter: Interpreter, python: PythonEnv) -> Iterator[Companion]:
     for name in COMPANIONS:
         package = _package(host, interpreter.path, name)
         if package is None:
@@ -226,7 +233,7 @@ def _companion_cuda(host: Host, package: str, version: str) -> str | None | Miss
 
     for path in (*host.glob(f"{package}/_C*.so"), *host.glob(f"{package}/lib/*.so")):
         try:
-            with FileSource(host.locate(path)) as source:
+            with FileSource.open(host.locate(path)) as source:
                 needed = read_elf(source).needed
         except (BinaryError, OSError):
             continue

@@ -1,10 +1,10 @@
 """Checks of the torch build against GPU and driver, and of its companions. Pure."""
 
+import shlex
 from collections.abc import Iterator
 
 from envcheck import compat
 from envcheck.facts import (
-    Companion,
     Driver,
     Environment,
     Gpus,
@@ -15,11 +15,11 @@ from envcheck.facts import (
     known,
     or_none,
 )
-from envcheck.finding import ERROR, NOTE, WARNING, Evidence, Finding, Remedy, seen, words
+from envcheck.finding import ERROR, WARNING, Effect, Evidence, Finding, Remedy, seen, words
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.common import gpu_names, visible
-from envcheck.rules.install import install_torch, repair_torch
+from envcheck.rules.install import install_torch, interpreter, repair_torch
 
 
 @rule("TCH001", severity=WARNING, subject="torch")
@@ -211,46 +211,58 @@ def library_without_arch(
             )
 
 
-@rule("TCH006", severity=ERROR, subject="torch")
-def torchvision_mismatch(
-    torch: TorchBuild, companion: Companion, python: PythonEnv | Missing, kb: Knowledge
-) -> Iterator[Finding]:
-    """torchvision was compiled against another torch than the one installed.
+@rule("TCH010", severity=ERROR, subject="torch")
+def torch_pins_violated(torch: TorchBuild, python: PythonEnv | Missing) -> Iterator[Finding]:
+    """A package that torch pins exactly is missing or of another version.
 
-    Why: torchvision's operators are C++ linked to one torch release. With another they are not
-    registered (`operator torchvision::nms does not exist`) or the import fails with an undefined
-    symbol.
+    Why: a torch wheel names the exact CUDA libraries (`nvidia-*`) and triton it was built against.
+    Another package's requirements, or an install with --no-deps, can leave others in place: imports
+    fail with `libcudnn.so.9: cannot open shared object file` or with an undefined symbol, or kernels
+    give wrong results.
 
-    Confirm: compare the pair with the table of releases.
-
-        python -m pip check
-
-    Fix: install the torchvision that belongs to this torch.
-
-    Sources: https://github.com/pytorch/vision#installation
-    """
-    if companion.name != "torchvision":
-        raise NotApplicable
-    yield from _unpaired(torch, companion, python, kb)
-
-
-@rule("TCH007", severity=ERROR, subject="torch")
-def torchaudio_mismatch(
-    torch: TorchBuild, companion: Companion, python: PythonEnv | Missing, kb: Knowledge
-) -> Iterator[Finding]:
-    """torchaudio was compiled against another torch than the one installed.
-
-    Why: torchaudio's extension is linked to one torch release; with another its import fails with
-    an undefined symbol.
-
-    Confirm: compare the pair with the table of releases.
+    Confirm: pip names each conflict.
 
         python -m pip check
 
-    Fix: install the torchaudio that belongs to this torch.
+    Fix: install the pinned versions, and put nothing in the environment that needs others.
 
-    Sources: https://pytorch.org/audio/stable/installation.html
+    Sources: https://pip.pypa.io/en/stable/cli/pip_check/
     """
-    if companion.name != "torchaudio":
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if torch.wants_cuda is False:
         raise NotApplicable
-    yield from _unpaired(torch, companion, python, kb)
+    bad = []
+    for pin in known(torch.pins):
+        try:
+            wrong = pin.installed is None or not SpecifierSet(pin.specifier).contains(
+                pin.installed, prereleases=True
+            )
+        except InvalidSpecifier:
+            continue
+        if wrong:
+            bad.append(pin)
+    if not bad:
+        return
+    specs = [f"{pin.name}{pin.specifier.replace(' ', '')}" for pin in bad]
+    yield Finding(
+        message=f"torch {words(torch.version)} pins "
+        + ", ".join(
+            f"{pin.name}{pin.specifier} ({pin.installed or 'not'} installed)" for pin in bad[:5]
+        )
+        + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+        + ".",
+        evidence=tuple(
+            Evidence(pin.name, pin.installed or "not installed", torch.source("pins"))
+            for pin in bad[:5]
+        ),
+        remedy=Remedy(
+            "Install what torch pins.",
+            (
+                f"{interpreter(python)} -m pip install --no-deps "
+                + " ".join(shlex.quote(spec) for spec in specs),
+            ),
+            "safe",
+            (Effect("torch.pins", ()),),
+        ),
+    )

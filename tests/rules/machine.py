@@ -125,11 +125,17 @@ def healthy() -> Snapshot:
             ld_library_path=(),
             libcuda=Library(
                 "libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "ld.so.cache",
-                "550.54.15",
+                version="550.54.15",
             ),
-            libcuda_copies=("/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",),
-            resolved=(),
-            bundled=(),
+            libcuda_copies=(
+                Library(
+                    "libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "",
+                    version="550.54.15",
+                ),
+            ),
+            libraries=(),
+            not_found=(),
+            ld_preload=(),
             libstdcxx=Library(
                 "libstdc++.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30", "ld.so.cache"
             ),
