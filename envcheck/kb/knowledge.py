@@ -1,0 +1,89 @@
+"""The knowledge base as one object; each data file is read when it is first asked for.
+
+Must not know any machine.
+"""
+
+import os
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from envcheck.kb.builds import BuildTable
+from envcheck.kb.cuda import CudaFile, CudaTable
+from envcheck.kb.driver import DriverFile, DriverTable
+from envcheck.kb.gpus import GpuFile, GpuTable, PciFile, PciGpu, PciTable
+from envcheck.kb.names import GpuMatch, find
+from envcheck.kb.packages import PackageFile, PackageTable
+from envcheck.kb.rows import read_file
+from envcheck.kb.torch import TorchFile, TorchTable
+
+PACKAGED = Path(__file__).parent / "data"
+
+_File = TypeVar("_File")
+
+
+class Knowledge:
+    """World facts. Every attribute may raise KnowledgeError when its file is bad."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self._folders = folders
+
+    @cached_property
+    def cuda(self) -> CudaTable:
+        """Toolkits, drivers they need, nvcc's limits."""
+        return CudaTable(self._read("cuda.toml", CudaFile))
+
+    @cached_property
+    def drivers(self) -> DriverTable:
+        """Driver branches and the packages that bring them."""
+        return DriverTable(self._read("driver.toml", DriverFile))
+
+    @cached_property
+    def gpus(self) -> GpuTable:
+        """Architectures, chips and products."""
+        return GpuTable(self._read("gpus.toml", GpuFile))
+
+    @cached_property
+    def pci(self) -> PciTable:
+        """Chips by PCI device id."""
+        return PciTable(self._read("pci.toml", PciFile), self.gpus)
+
+    @cached_property
+    def torch(self) -> TorchTable:
+        """torch releases and their companions."""
+        return TorchTable(self._read("torch.toml", TorchFile))
+
+    @cached_property
+    def packages(self) -> PackageTable:
+        """Python packages that clash with torch."""
+        return PackageTable(self._read("packages.toml", PackageFile))
+
+    @cached_property
+    def builds(self) -> BuildTable:
+        """torch wheels and the GPU code they hold."""
+        return BuildTable(folder / "builds" for folder in self._folders)
+
+    def gpu_by_name(self, text: str) -> GpuMatch:
+        """The product a text names ("H100", "GeForce RTX 4090 Laptop GPU"), or suggestions."""
+        return find(text, self.gpus.spellings)
+
+    def gpu_by_pci_id(self, text: str) -> PciGpu | None:
+        """The chip behind "10de:2330", "2330" or NVML's 0x233010de; None: not known."""
+        return self.pci.by_id(text)
+
+    def _read(self, name: str, shape: type[_File]) -> _File:
+        present = [folder / name for folder in self._folders if (folder / name).exists()]
+        return read_file(present[-1] if present else self._folders[0] / name, shape)
+
+
+@lru_cache
+def _load(folders: tuple[Path, ...]) -> Knowledge:
+    return Knowledge(folders)
+
+
+def load(override: Path | None = None) -> Knowledge:
+    """The packaged knowledge base. A file of the same name in `override`, or else in the directory
+    ENVCHECK_KB names, takes the place of the packaged one.
+    """
+    chosen = override or (Path(os.environ["ENVCHECK_KB"]) if "ENVCHECK_KB" in os.environ else None)
+    return _load((PACKAGED,) if chosen is None else (PACKAGED, chosen))
