@@ -161,5 +161,3 @@ def needed_facts(rules: Iterable[Rule]) -> tuple[str, ...]:
     wanted = {name for rule in rules for name in rule.facts}
     wanted |= {EACH[rule.each][0] for rule in rules if rule.each}
     return tuple(name for name in Snapshot.__struct_fields__ if name in wanted)
-
-

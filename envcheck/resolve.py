@@ -57,6 +57,10 @@ def fits(build: Build, wanted: Wanted, kb: Knowledge) -> bool:
         return False
     if wanted.python and build.python and wanted.python not in build.python:
         return False
-    if not all(compat.runs(build.sass, build.ptx, sm).runs for sm in wanted.sms):
+    if not all(
+        compat.runs(build.sass, build.ptx, sm, cuda=build.cuda, kb=kb).runs for sm in wanted.sms
+    ):
         return False
-    return wanted.driver is None or compat.driver_serves(wanted.driver, build.cuda).serves is True
+    return wanted.driver is None or (
+        compat.driver_serves(wanted.driver, build.cuda, kb=kb).serves is True
+    )

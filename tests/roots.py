@@ -41,6 +41,32 @@ HOSTILE: Mapping[str, Content] = {
 ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0" + b"\x3e\0"  # 64-bit, x86_64; no tables
 
 
+def pci_device(
+    address: str, device: str, *, kind: str = "0x030200", driver: str = "nvidia"
+) -> dict[str, Content]:
+    """An NVIDIA device in /sys and, where its driver is "nvidia", its minor number in /proc.
+
+    The minor number is the bus number: "0000:03:00.0" is /dev/nvidia3.
+    """
+    folder = f"sys/bus/pci/devices/{address}"
+    files: dict[str, Content] = {
+        f"{folder}/vendor": "0x10de\n",
+        f"{folder}/device": f"0x{device}\n",
+        f"{folder}/class": f"{kind}\n",
+        f"{folder}/config": b"\xde\x10" + bytes.fromhex(device)[::-1] + bytes(60),
+    }
+    if driver:
+        files[f"{folder}/driver"] = Link(f"/sys/bus/pci/drivers/{driver}")
+        files[f"sys/bus/pci/drivers/{driver}/module"] = ""
+    if driver == "nvidia":
+        minor = int(address[5:7], 16)
+        files[f"dev/nvidia{minor}"] = ""
+        files[f"proc/driver/nvidia/gpus/{address}/information"] = (
+            f"Model: \t\t NVIDIA\nIRQ:   \t\t 97\nDevice Minor: \t {minor}\n"
+        )
+    return files
+
+
 def build_root(base: Path, files: Files) -> str:
     """Makes the files below `base` and returns its path, ready for `Host(root)`."""
     for name, content in files.items():

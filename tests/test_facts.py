@@ -79,7 +79,9 @@ def test_paths_read_and_replace() -> None:
     assert lookup(Snapshot(), "torch.version") == NOT_ASKED
 
 
-@pytest.mark.parametrize("path", ["nothing", "driver.nothing", "gpus.devices.9", "driver.version.x"])
+@pytest.mark.parametrize(
+    "path", ["nothing", "driver.nothing", "gpus.devices.9", "driver.version.x"]
+)
 def test_a_path_that_names_nothing_is_an_error(path: str) -> None:
     with pytest.raises(PathError):
         lookup(healthy(), path)

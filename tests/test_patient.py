@@ -72,7 +72,7 @@ def fake(path: Path, body: str) -> str:
         ("exit 3", Why.FAILED),
         ("kill -9 $$", Why.FAILED),
         ("head -c 20000000 /dev/zero", Why.FAILED),
-        ('echo \'{"version": 3}\'', Why.FAILED),
+        ("echo '{\"version\": 3}'", Why.FAILED),
     ],
 )
 def test_an_interpreter_that_misbehaves_is_a_reason(tmp_path: Path, body: str, why: Why) -> None:

@@ -11,7 +11,8 @@ from envcheck.rules.base import Rule
 from tests.rules.machine import healthy, report
 
 TESTS = "".join(
-    path.read_text(encoding="utf-8") for path in Path(__file__).parent.joinpath("rules").glob("*.py")
+    path.read_text(encoding="utf-8")
+    for path in Path(__file__).parent.joinpath("rules").glob("*.py")
 )
 
 

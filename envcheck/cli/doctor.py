@@ -36,21 +36,30 @@ def doctor(
         For.run, "--for", help="What the machine is for: 'build' also judges the compilers."
     ),
     sysroot: str | None = typer.Option(
-        None, metavar="DIR", help="Examine another root (image, chroot, mounted disk); runs nothing."
+        None,
+        metavar="DIR",
+        help="Examine another root (image, chroot, mounted disk); runs nothing.",
     ),
     snapshot: str | None = typer.Option(
         None, metavar="FILE", help="Judge a saved report or snapshot (JSON); '-' reads stdin."
     ),
     fmt: Format = typer.Option(Format.text, "--format", help="How to print the report."),
     fail_on: FailOn = typer.Option(FailOn.error, help="Exit with 1 from this severity on."),
-    select: list[str] = typer.Option([], metavar="CODE", help="Only these codes, names or prefixes."),
-    ignore: list[str] = typer.Option([], metavar="CODE", help="Not these codes, names or prefixes."),
+    select: list[str] = typer.Option(
+        [], metavar="CODE", help="Only these codes, names or prefixes."
+    ),
+    ignore: list[str] = typer.Option(
+        [], metavar="CODE", help="Not these codes, names or prefixes."
+    ),
     exit_zero: bool = typer.Option(False, help="Exit with 0 whatever is found."),
     timeout: float = typer.Option(
         10.0, min=0.1, metavar="SECONDS", help="Time limit of the whole examination."
     ),
     verbose: bool = typer.Option(
-        False, "--verbose", "-v", help="Also what could not be judged, and the time each probe took."
+        False,
+        "--verbose",
+        "-v",
+        help="Also what could not be judged, and the time each probe took.",
     ),
 ) -> None:
     """Check whether driver, GPU, CUDA and torch fit together. Never imports torch.

@@ -20,7 +20,9 @@ class DkmsBuild(msgspec.Struct, frozen=True):
     state: str  # "added", "built", "installed"
 
 
-class FabricManager(msgspec.Struct, frozen=True, omit_defaults=True):
+class FabricManager(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="fabric_manager"
+):
     """NVSwitch machines need this service, of exactly the driver's version."""
 
     nvswitches: int  # NVSwitch devices in this machine

@@ -11,7 +11,9 @@ class MigInstance(msgspec.Struct, frozen=True, omit_defaults=True):
     memory_bytes: int | Missing = NOT_ASKED
 
 
-class Gpu(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="gpu"):
+class Gpu(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="gpu"
+):
     """One NVIDIA GPU. Sizes in bytes, temperature in °C, clocks in MHz."""
 
     index: int

@@ -21,7 +21,7 @@ from envcheck.probes.python_env import normalise
 
 COMPANIONS = ("torchvision", "torchaudio")
 # torch's own requirements that must match exactly what it was compiled against
-PINNED = re.compile(r"nvidia-|triton$|pytorch-triton")
+PINNED = re.compile(r"nvidia-|triton\b|pytorch-triton\b")
 
 
 def read_torch(
@@ -120,7 +120,7 @@ def _code_libraries(host: Host, folder: str) -> Iterator[CodeLibrary]:
 
     for path in (*host.glob(f"{folder}/libtorch_cuda*.so"), *host.glob(f"{folder}/libc10_cuda.so")):
         try:
-            with FileSource.open(host.locate(path)) as source:
+            with FileSource(host.locate(path)) as source:
                 code = read_gpu_code(source)
         except (BinaryError, OSError):
             continue
@@ -233,7 +233,7 @@ def _companion_cuda(host: Host, package: str, version: str) -> str | None | Miss
 
     for path in (*host.glob(f"{package}/_C*.so"), *host.glob(f"{package}/lib/*.so")):
         try:
-            with FileSource.open(host.locate(path)) as source:
+            with FileSource(host.locate(path)) as source:
                 needed = read_elf(source).needed
         except (BinaryError, OSError):
             continue

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from envcheck import compat
-from envcheck.facts import Container, Driver, Gpus, Host, Missing, TorchBuild, known, or_none
+from envcheck.facts import Container, Driver, Gpus, Host, Missing, TorchBuild, Why, known, or_none
 from envcheck.finding import ERROR, Finding, seen, words
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
-from envcheck.rules.install import newer_driver, reload_driver
+from envcheck.rules.install_driver import newer_driver, reload_driver
 
 
 @rule("DRV001", severity=ERROR, subject="driver", decisive=True)
@@ -35,7 +35,8 @@ def driver_not_loaded(
         raise NotApplicable  # the driver is the host's: container_without_gpu judges that
     if not isinstance(driver.module_version, Missing) or driver.nvml == "ok":
         return
-    known(driver.module_version) if driver.module_version.why != "absent" else None
+    if driver.module_version.why is not Why.ABSENT:
+        known(driver.module_version)
     yield Finding(
         message="No NVIDIA driver is loaded, and this machine has"
         f" {words(gpus.known_devices()[0].name) if gpus.known_devices() else 'an NVIDIA GPU'}.",
@@ -69,7 +70,7 @@ def driver_too_old(
     if cuda is None or not gpus.devices:
         raise NotApplicable
     version = known(driver.version)
-    verdict = compat.driver_serves(version, cuda)
+    verdict = compat.driver_serves(version, cuda, kb=kb)
     if verdict.serves is False:
         yield Finding(
             message=f"Driver {version} is too old for torch {words(torch.version)}:"
@@ -101,7 +102,9 @@ def driver_library_mismatch(
     Sources: https://docs.nvidia.com/deploy/nvml-api/group__nvmlDeviceEnumvs.html
     """
     module, library = driver.module_version, driver.library_version
-    if isinstance(module, Missing) or not isinstance(driver.nvml, str):
+    if isinstance(module, Missing):
+        if module.why is Why.ABSENT and "version_mismatch" not in words(driver.nvml):
+            raise NotApplicable  # no module is loaded: driver_not_loaded, or WSL
         known(module)
     mismatch = "version_mismatch" in words(driver.nvml)
     if isinstance(library, str) and module != library and driver.nvml != "ok":

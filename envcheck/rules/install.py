@@ -69,9 +69,7 @@ def repair_torch(torch: TorchBuild, python: PythonEnv | Missing) -> Remedy:
     )
 
 
-def _wanted(
-    gpus: Gpus | Missing, driver: Driver | Missing, python: PythonEnv | Missing
-) -> Wanted:
+def _wanted(gpus: Gpus | Missing, driver: Driver | Missing, python: PythonEnv | Missing) -> Wanted:
     devices = () if isinstance(gpus, Missing) else gpus.known_devices()
     sms = tuple(dict.fromkeys(gpu.sm for gpu in devices if isinstance(gpu.sm, str)))
     version = None if isinstance(python, Missing) else or_none(python.version)

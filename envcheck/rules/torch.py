@@ -24,8 +24,11 @@ from envcheck.rules.install import install_torch, interpreter, repair_torch
 
 @rule("TCH001", severity=WARNING, subject="torch")
 def torch_missing(
-    torch: TorchBuild | Missing, python: PythonEnv, gpus: Gpus | Missing,
-    driver: Driver | Missing, kb: Knowledge,
+    torch: TorchBuild | Missing,
+    python: PythonEnv,
+    gpus: Gpus | Missing,
+    driver: Driver | Missing,
+    kb: Knowledge,
 ) -> Iterator[Finding]:
     """torch is not installed for the Python that was examined.
 
@@ -80,8 +83,12 @@ def torch_broken(torch: TorchBuild, python: PythonEnv) -> Iterator[Finding]:
 
 @rule("TCH003", severity=ERROR, subject="torch", decisive=True)
 def arch_not_in_build(
-    torch: TorchBuild, gpus: Gpus, environment: Environment | Missing, driver: Driver | Missing,
-    python: PythonEnv | Missing, kb: Knowledge,
+    torch: TorchBuild,
+    gpus: Gpus,
+    environment: Environment | Missing,
+    driver: Driver | Missing,
+    python: PythonEnv | Missing,
+    kb: Knowledge,
 ) -> Iterator[Finding]:
     """The torch build holds no code for this GPU's compute capability.
 
@@ -109,7 +116,10 @@ def arch_not_in_build(
     if not shown:
         raise NotApplicable
     sass, ptx = known(torch.sass), or_none(torch.ptx) or ()
-    judged = [(gpu, compat.runs(sass, ptx, gpu.sm)) for gpu in shown if isinstance(gpu.sm, str)]
+    held = {"cuda": or_none(torch.cuda), "partial": or_none(torch.partial) or (), "kb": kb}
+    judged = [
+        (gpu, compat.runs(sass, ptx, gpu.sm, **held)) for gpu in shown if isinstance(gpu.sm, str)
+    ]
     if not judged:
         known(shown[0].sm)
     bad = tuple(gpu for gpu, verdict in judged if not verdict.runs)
@@ -132,7 +142,10 @@ def arch_not_in_build(
 
 @rule("TCH004", severity=ERROR, subject="torch", decisive=True)
 def cpu_only_build(
-    torch: TorchBuild, gpus: Gpus, driver: Driver | Missing, python: PythonEnv | Missing,
+    torch: TorchBuild,
+    gpus: Gpus,
+    driver: Driver | Missing,
+    python: PythonEnv | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """torch is a CPU build on a machine that has an NVIDIA GPU.

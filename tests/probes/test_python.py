@@ -188,5 +188,3 @@ def test_hostile_files_give_reasons_not_crashes(
 ) -> None:
     found = torch(tmp_path, {**TORCH, file: content})
     assert isinstance(found, (TorchBuild, Missing))
-
-

@@ -124,12 +124,16 @@ def healthy() -> Snapshot:
         loader=Loader(
             ld_library_path=(),
             libcuda=Library(
-                "libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "ld.so.cache",
+                "libcuda.so.1",
+                "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",
+                "ld.so.cache",
                 version="550.54.15",
             ),
             libcuda_copies=(
                 Library(
-                    "libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15", "",
+                    "libcuda.so.1",
+                    "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",
+                    "",
                     version="550.54.15",
                 ),
             ),
@@ -157,7 +161,9 @@ def healthy() -> Snapshot:
                 Distribution("numpy", "1.26.4", f"{site}/numpy-1.26.4.dist-info", "pip"),
                 Distribution("setuptools", "69.5.1", f"{site}/setuptools-69.5.1.dist-info", "pip"),
                 Distribution("torch", "2.4.0", f"{site}/torch-2.4.0.dist-info", "pip"),
-                Distribution("torchvision", "0.19.0", f"{site}/torchvision-0.19.0.dist-info", "pip"),
+                Distribution(
+                    "torchvision", "0.19.0", f"{site}/torchvision-0.19.0.dist-info", "pip"
+                ),
             ),
             broken=(),
         ),
@@ -179,8 +185,11 @@ def healthy() -> Snapshot:
                 ),
             ),
             pins=(Pin("nvidia-cudnn-cu12", "==9.1.0.70", "9.1.0.70"),),
-            companions=(Companion(name="torchvision", version="0.19.0+cu121", cuda="12.1",
-                                  torch_pin="==2.4.0"),),
+            companions=(
+                Companion(
+                    name="torchvision", version="0.19.0+cu121", cuda="12.1", torch_pin="==2.4.0"
+                ),
+            ),
             broken=None,
             sources={"*": f"{site}/torch/version.py", "sass": f"{site}/torch/lib/libtorch_cuda.so"},
         ),
