@@ -96,13 +96,15 @@ class Host:
         self, path: str, limit: int = READ_LIMIT, *, tail: bool = False
     ) -> bytes | Missing:
         """The first or last `limit` bytes of a regular file. Never blocks on a fifo or device."""
+        if self.kind(path) in ("dir", "char", "other"):  # opening some devices has effects
+            return failed(f"{path} is not a regular file")
         try:
             handle = os.open(self.locate(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             return _missing(path, error)
         try:
             status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode):  # it was replaced a moment ago
                 return failed(f"{path} is not a regular file")
             if tail:
                 os.lseek(handle, max(0, status.st_size - limit), os.SEEK_SET)

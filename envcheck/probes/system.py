@@ -7,6 +7,8 @@ import os
 import re
 import sys
 
+from envcheck.binaries import BinaryError
+from envcheck.binaries.source import FileSource
 from envcheck.facts import NOT_ASKED, Disk, Environment, Missing, absent, failed
 from envcheck.facts import Host as HostFact
 from envcheck.probes.host import Host
@@ -48,6 +50,7 @@ def read_host(host: Host, interpreter: Interpreter | Missing = NOT_ASKED) -> Hos
     libstdcxx = find_library(host, "libstdc++.so.6", folders)
     arch, arch_source = _arch(host, libc)
     glibc, glibc_source = _glibc(host, libc)
+    glibcxx, glibcxx_source = _glibcxx(host, libstdcxx)
     return HostFact(
         os_id=release.get("ID") or absent(f"no ID in {release_file}"),
         os_version=release.get("VERSION_ID") or absent(f"no VERSION_ID in {release_file}"),
@@ -56,7 +59,7 @@ def read_host(host: Host, interpreter: Interpreter | Missing = NOT_ASKED) -> Hos
         arch=arch,
         platform=PLATFORMS.get(sys.platform, sys.platform) if host.live else "linux",
         glibc=glibc,
-        glibcxx=_glibcxx(libstdcxx),
+        glibcxx=glibcxx,
         libstdcxx_path=libstdcxx,
         secure_boot=_secure_boot(host) if running else NOT_ASKED,
         cpu_count=_cpu_count(host) if running else NOT_ASKED,
@@ -70,7 +73,7 @@ def read_host(host: Host, interpreter: Interpreter | Missing = NOT_ASKED) -> Hos
             "arch": arch_source,
             "platform": "sys.platform" if host.live else "a root with files of Linux",
             "glibc": glibc_source,
-            "glibcxx": "name of the real file of libstdc++.so.6",
+            "glibcxx": glibcxx_source,
             "libstdcxx_path": "library folders of /etc/ld.so.conf",
             "secure_boot": f"{EFI}/efivars",
             "cpu_count": "/sys/devices/system/cpu/online",
@@ -125,15 +128,26 @@ def _glibc(host: Host, libc: str | Missing) -> tuple[str | Missing, str]:
     return libc, ""
 
 
-def _glibcxx(libstdcxx: str | Missing) -> str | Missing:
+def _glibcxx(host: Host, libstdcxx: str | Missing) -> tuple[str | Missing, str]:
     """libstdc++.so.6.0.N is the library whose newest symbols are GLIBCXX_3.4.N.
 
     https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html
+    A copy without that number in its name is asked for the versions it defines.
     """
     if isinstance(libstdcxx, Missing):
-        return libstdcxx
-    name = re.search(r"\.so\.6\.0\.(\d+)$", libstdcxx)
-    return f"3.4.{name.group(1)}" if name else failed(f"{libstdcxx} has no version in its name")
+        return libstdcxx, ""
+    name = re.search(r"\.so\.6\.0\.(\d{1,3})$", libstdcxx)
+    if name:
+        return f"3.4.{name.group(1)}", libstdcxx
+    from envcheck.binaries.elf import read_elf
+    from envcheck.binaries.versions import newest, provided_versions
+
+    try:
+        with FileSource(host.locate(libstdcxx)) as source:
+            version = newest(provided_versions(read_elf(source)), "GLIBCXX")
+    except (BinaryError, OSError) as error:
+        return failed(f"{libstdcxx}: {error}"), libstdcxx
+    return version or failed(f"{libstdcxx} defines no GLIBCXX version"), libstdcxx
 
 
 def _secure_boot(host: Host) -> bool | Missing:

@@ -124,6 +124,19 @@ def test_the_loaders_configuration_comes_before_the_usual_folders(tmp_path: Path
     assert fact.libstdcxx_path == "/opt/gcc/lib64/libstdc++.so.6.0.33"
 
 
+def test_a_libstdcxx_without_its_number_is_asked_for_its_versions(tmp_path: Path) -> None:
+    here = read_host(Host("/"))
+    if isinstance(here.libstdcxx_path, Missing):
+        pytest.skip("this machine has no libstdc++ to copy")
+    copy = Path(here.libstdcxx_path).read_bytes()
+    fact = ubuntu(tmp_path, {"usr/lib/x86_64-linux-gnu/libstdc++.so.6": copy})
+    assert fact.glibcxx == here.glibcxx
+    assert fact.source("glibcxx") == "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"
+    cut = ubuntu(tmp_path / "cut", {"usr/lib/x86_64-linux-gnu/libstdc++.so.6": copy[:5000]})
+    assert isinstance(cut.glibcxx, Missing)
+    assert cut.glibcxx.why is Why.FAILED
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
