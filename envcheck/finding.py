@@ -1,5 +1,6 @@
 """What a rule says: `Finding`, with its evidence and remedy. Must not know who prints it."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Literal
 
@@ -55,7 +56,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem of one subject. `code`, `name` and `links` are the rule's; the judge fills them."""
+    """One problem of one subject. The judge fills in `code`, `name` and `links` from the rule."""
 
     message: str  # what was seen, what was needed
     evidence: tuple[Evidence, ...] = ()
@@ -74,6 +75,17 @@ def seen(fact: Fact, *fields: str, prefix: str = "") -> tuple[Evidence, ...]:
         Evidence(f"{kind}.{field}", words(getattr(fact, field)), fact.source(field))
         for field in fields
     )
+
+
+def gpu_subject(indices: Iterable[int]) -> str:
+    """GPUs as the subject of a finding: "GPU 0-3, 5"."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indices)):
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    return "GPU " + ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def words(value: object) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from envcheck import __version__
 from envcheck.facts import Missing, Snapshot, Unknown
-from envcheck.finding import ERROR, Finding, Severity
+from envcheck.finding import ERROR, Finding, Severity, gpu_subject
 from envcheck.kb import Knowledge
 from envcheck.report import Crashed, Ran, Report, Skipped, decide, skipped
 from envcheck.rules.base import EACH, NotApplicable, Rule
@@ -143,13 +143,7 @@ def _subjects(names: list[str]) -> str:
     numbered = [re.fullmatch(r"GPU (\d+)", name) for name in names]
     if len(names) < 2 or not all(numbered):
         return ", ".join(names)
-    runs: list[list[int]] = []
-    for number in sorted(int(match.group(1)) for match in numbered if match):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return "GPU " + ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in runs)
+    return gpu_subject(int(match.group(1)) for match in numbered if match)
 
 
 def _rank(finding: Finding) -> int:

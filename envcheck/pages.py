@@ -74,8 +74,8 @@ def markdown_index(rules: tuple[Rule, ...]) -> str:
     lines = [
         "# Checks",
         "",
-        "Generated from the rules themselves by `make docs`. `envcheck explain CODE` prints the same"
-        " pages offline.",
+        "Generated from the rules themselves by `make docs`; `envcheck explain CODE` prints the"
+        " same pages offline.",
         "",
         "| code | name | severity | says |",
         "| --- | --- | --- | --- |",

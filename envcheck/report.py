@@ -1,4 +1,7 @@
-"""The Report: what the rules said, the verdict, and the exit code. Must not know how it is printed."""
+"""The Report: what the rules said, the verdict, and the exit code.
+
+Must not know how it is printed.
+"""
 
 from typing import Literal
 

@@ -45,7 +45,10 @@ def modules(code: str) -> set[str]:
 
 
 def test_version_loads_next_to_nothing() -> None:
-    code = "import sys; sys.argv = ['envcheck', '--version']\nfrom envcheck.__main__ import main; main()"
+    code = (
+        "import sys; sys.argv = ['envcheck', '--version']\n"
+        "from envcheck.__main__ import main; main()"
+    )
     ours = {name for name in modules(code) if name.split(".")[0] == "envcheck"}
     assert ours == {"envcheck", "envcheck.__main__", "envcheck.errors"}
 

@@ -1,4 +1,4 @@
-"""The script that runs inside other interpreters: on every Python at hand, hostile ones included."""
+"""The script that runs inside other interpreters, on every Python at hand and on hostile ones."""
 
 import ast
 import json

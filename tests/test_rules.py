@@ -1,4 +1,4 @@
-"""Every rule: a code of its own, full documentation, silent on a healthy machine, tested both ways."""
+"""Every rule: a code of its own, documented, silent on a healthy machine, tested both ways."""
 
 import re
 from pathlib import Path

@@ -65,7 +65,7 @@ def known(value: "T | Missing") -> T:
     return value
 
 
-def or_none(value: "T | Missing") -> "T | None":
+def or_none(value: "T | Missing | None") -> "T | None":
     """The value, or None when it is missing: for rules that can judge without it."""
     return None if isinstance(value, Missing) else value
 

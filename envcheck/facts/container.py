@@ -1,4 +1,7 @@
-"""Facts about what surrounds the process: container, WSL, Jetson. Must not know how they are found."""
+"""Facts about what surrounds the process: container, WSL, Jetson.
+
+Must not know how they are found.
+"""
 
 from envcheck.facts.base import NOT_ASKED, Fact, Missing
 

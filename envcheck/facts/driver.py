@@ -1,4 +1,7 @@
-"""Facts about the NVIDIA kernel driver and its user-space half. Must not know how they are found."""
+"""Facts about the NVIDIA kernel driver and its user-space half.
+
+Must not know how they are found.
+"""
 
 import msgspec
 

@@ -34,7 +34,7 @@ class Host(Fact, frozen=True, kw_only=True, tag="host"):
 
 
 class Environment(Fact, frozen=True, kw_only=True, tag="environment"):
-    """Environment variables that change what CUDA, the loader or torch do; unset ones are not here."""
+    """Variables that change what CUDA, the loader or torch do; unset ones are not here."""
 
     variables: dict[str, str] = {}
 

@@ -1,4 +1,7 @@
-"""Facts about which shared libraries the dynamic loader would take. Must not know how they are found."""
+"""Facts about which shared libraries the dynamic loader would take.
+
+Must not know how they are found.
+"""
 
 import msgspec
 

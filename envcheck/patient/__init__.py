@@ -1,1 +1,1 @@
-"""Code that runs inside another interpreter: Python 3.7 syntax, stdlib only, nothing of envcheck."""
+"""Code that runs inside another interpreter: Python 3.7 syntax, stdlib only, no envcheck."""

@@ -48,7 +48,7 @@ def read_interpreter(host: Host, wanted: str | None) -> Interpreter | Missing:
         return said
     folders = _search_path(host, said)
     return Interpreter(
-        executable=executable,
+        executable=str(said.get("executable") or executable),  # behind a pyenv shim, say
         chosen_by=chosen_by,
         version=str(said["version"]),
         implementation=str(said["implementation"]),

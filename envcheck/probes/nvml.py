@@ -1,7 +1,8 @@
 """NVML's view of the machine, read through the nvml room. Must not know what rules make of it."""
 
 from envcheck.facts import NOT_ASKED, Missing
-from envcheck.nvml.inventory import Inventory, NvmlUnavailable, read_inventory
+from envcheck.nvml.inventory import read_inventory
+from envcheck.nvml.readings import Inventory, NvmlUnavailable
 from envcheck.probes.host import Host
 
 

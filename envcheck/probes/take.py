@@ -47,7 +47,7 @@ def take_snapshot(
         raise UsageError(f"{root} is not a directory")
     host = Host(os.path.realpath(root))
     begun = time.monotonic()
-    results, durations = run_probes(_probes(python, kb), facts, host, timeout)
+    results, durations = run_probes(_probes(python, kb, timeout), facts, host, timeout)
     durations["total"] = time.monotonic() - begun
     found: dict[str, Any] = {name: results.get(name, NOT_ASKED) for name in facts}
     snapshot = Snapshot(
@@ -60,16 +60,18 @@ def take_snapshot(
     return snapshot, durations
 
 
-def _probes(python: str | None, kb: Knowledge) -> dict[str, Probe]:
+def _probes(python: str | None, kb: Knowledge, timeout: float) -> dict[str, Probe]:
+    # NVML must give up before its probe is given up: only then is the hung call known by name.
+    nvml = min(8.0, 0.8 * timeout)
     probes = (
-        Probe("host", read_host, limit=3),
+        Probe("interpreter", partial(read_interpreter, wanted=python), limit=5),
+        Probe("host", read_host, ("interpreter",), limit=3),
         Probe("environment", read_environment, limit=1),
         Probe("container", read_container, limit=2),
         Probe("pci", read_pci, limit=3),
-        Probe("nvml", read_nvml, limit=9),
+        Probe("nvml", partial(read_nvml, timeout=nvml), limit=nvml + 1),
         Probe("driver", read_driver, ("nvml", "pci"), limit=4),
         Probe("gpus", partial(read_gpus, kb=kb), ("nvml", "pci", "container"), limit=2),
-        Probe("interpreter", partial(read_interpreter, wanted=python), limit=5),
         Probe("python", read_python_env, ("interpreter",), limit=5),
         Probe("cuda", read_cuda, ("interpreter",), limit=5),
         Probe("torch", read_torch, ("interpreter", "python"), limit=5),

@@ -1,4 +1,4 @@
-"""One line a finding, `CODE name: message`, as compilers print; nothing at all for a clean report."""
+"""One line a finding, `CODE name: message`, as compilers print; nothing for a clean report."""
 
 from envcheck.render.style import Style, plain
 from envcheck.report import Report

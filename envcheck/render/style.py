@@ -77,6 +77,6 @@ def _encodes(stream: TextIO) -> bool:
 
 
 def plain(text: str) -> str:
-    """Text with control and reordering characters written out as escapes; newlines become spaces."""
+    """Text with control and reordering characters written as escapes; newlines become spaces."""
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     return _UNSAFE.sub(lambda match: f"\\x{ord(match.group()):02x}", text)

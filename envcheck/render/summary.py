@@ -1,35 +1,53 @@
-"""What was found, a line a subject, for every format people read. Must not know whether it is good."""
+"""What was found, a line a subject, for every format people read.
 
-from collections.abc import Iterator
+Must not know whether it is good.
+"""
 
-from envcheck.facts import Cuda, Driver, Gpu, Gpus, Host, Missing, PythonEnv, Snapshot, TorchBuild
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from envcheck.facts import (
+    Container,
+    Cuda,
+    Driver,
+    Gpu,
+    Gpus,
+    Host,
+    Missing,
+    PythonEnv,
+    Snapshot,
+    TorchBuild,
+    Why,
+)
 from envcheck.finding import words
 
+F = TypeVar("F")
 GIB = 1 << 30
 
 
 def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     """(label, text) lines; what nobody asked for is left out, what is missing says why."""
-    for label, fact, line in (
-        ("Machine", snapshot.host, _host),
-        ("Driver", snapshot.driver, _driver),
-    ):
-        yield from _line(label, fact, line)
+    yield from _line("Machine", snapshot.host, _host)
+    if not isinstance(snapshot.container, Missing) and (around := _around(snapshot.container)):
+        yield "Inside", around
+    yield from _line("Driver", snapshot.driver, _driver)
     yield from _gpus(snapshot.gpus)
-    for label, fact, line in (
-        ("CUDA", snapshot.cuda, _cuda),
-        ("Python", snapshot.python, _python),
-        ("torch", snapshot.torch, _torch),
-    ):
-        yield from _line(label, fact, line)
+    yield from _line("CUDA", snapshot.cuda, _cuda)
+    yield from _line("Python", snapshot.python, _python)
+    yield from _line("torch", snapshot.torch, _torch)
 
 
-def _line(label, fact, line):  # type: ignore[no-untyped-def]
-    if isinstance(fact, Missing):
-        if fact.why != "not_asked":
-            yield label, str(fact)
-    else:
+def _line(label: str, fact: F | Missing, line: Callable[[F], str]) -> Iterator[tuple[str, str]]:
+    if not isinstance(fact, Missing):
         yield label, line(fact)
+    elif fact.why is not Why.NOT_ASKED:
+        yield label, str(fact)
+
+
+def _around(container: Container) -> str:
+    wsl = f"WSL{container.wsl}" if isinstance(container.wsl, int) and container.wsl else None
+    jetson = f"Jetson, L4T {container.jetson}" if isinstance(container.jetson, str) else None
+    return _join(container.runtime, wsl, jetson)
 
 
 def _join(*parts: "str | Missing | None") -> str:
@@ -54,7 +72,7 @@ def _driver(driver: Driver) -> str:
 
 def _gpus(gpus: Gpus | Missing) -> Iterator[tuple[str, str]]:
     if isinstance(gpus, Missing):
-        if gpus.why != "not_asked":
+        if gpus.why is not Why.NOT_ASKED:
             yield "GPU", str(gpus)
         return
     same: dict[str, list[int]] = {}

@@ -74,7 +74,7 @@ def _undecided(report: Report, style: Style) -> Iterator[str]:
 
 
 def _last(report: Report, style: Style) -> Iterator[str]:
-    count = {severity: 0 for severity in (ERROR, WARNING, NOTE)}
+    count = dict.fromkeys((ERROR, WARNING, NOTE), 0)
     for finding in report.findings:
         count[finding.severity or NOTE] += 1
     parts = [

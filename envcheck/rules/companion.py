@@ -43,7 +43,7 @@ def torchvision_cuda_mismatch(
 
     Confirm: the parts behind the plus sign differ.
 
-        python -c "import importlib.metadata as m; print(m.version('torch'), m.version('torchvision'))"
+        python -c "import torch, torchvision; print(torch.__version__, torchvision.__version__)"
 
     Fix: install both from the same index.
 
@@ -83,7 +83,7 @@ def torchaudio_cuda_mismatch(
 
     Confirm: the parts behind the plus sign differ.
 
-        python -c "import importlib.metadata as m; print(m.version('torch'), m.version('torchaudio'))"
+        python -c "import torch, torchaudio; print(torch.__version__, torchaudio.__version__)"
 
     Fix: install both from the same index.
 

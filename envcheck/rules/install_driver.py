@@ -50,7 +50,7 @@ def newer_driver(
 
 def reload_driver(container: Container | Missing) -> Remedy:
     """Bring module and libraries to one version."""
-    if not isinstance(container, Missing) and or_none(container.runtime):
+    if not isinstance(container, Missing) and isinstance(container.runtime, str):
         return Remedy(
             "Remove the NVIDIA libraries of the image, so that the host's are used; or restart"
             " the container after the host's driver was updated."

@@ -15,7 +15,17 @@ from envcheck.facts import (
     known,
     or_none,
 )
-from envcheck.finding import ERROR, WARNING, Effect, Evidence, Finding, Remedy, seen, words
+from envcheck.finding import (
+    ERROR,
+    WARNING,
+    Effect,
+    Evidence,
+    Finding,
+    Remedy,
+    gpu_subject,
+    seen,
+    words,
+)
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.common import gpu_names, visible
@@ -116,9 +126,8 @@ def arch_not_in_build(
     if not shown:
         raise NotApplicable
     sass, ptx = known(torch.sass), or_none(torch.ptx) or ()
-    held = {"cuda": or_none(torch.cuda), "partial": or_none(torch.partial) or (), "kb": kb}
     judged = [
-        (gpu, compat.runs(sass, ptx, gpu.sm, **held)) for gpu in shown if isinstance(gpu.sm, str)
+        (gpu, _runs(torch, sass, ptx, gpu.sm, kb)) for gpu in shown if isinstance(gpu.sm, str)
     ]
     if not judged:
         known(shown[0].sm)
@@ -128,7 +137,7 @@ def arch_not_in_build(
     all_bad = len(bad) == len(judged)
     reason = next(verdict.reason for _, verdict in judged if not verdict.runs)
     yield Finding(
-        subject="GPU " + ", ".join(str(gpu.index) for gpu in bad),
+        subject=gpu_subject(gpu.index for gpu in bad),
         severity=ERROR if all_bad else WARNING,
         message=f"torch {words(torch.version)} has no code for {gpu_names(bad)}: {reason}."
         + ("" if all_bad else " The other GPUs can run it."),
@@ -138,6 +147,13 @@ def arch_not_in_build(
         ),
         remedy=install_torch(kb, gpus, driver, python),
     )
+
+
+def _runs(
+    torch: TorchBuild, sass: tuple[str, ...], ptx: tuple[str, ...], sm: str, kb: Knowledge
+) -> compat.CodeVerdict:
+    partial = or_none(torch.partial) or ()
+    return compat.runs(sass, ptx, sm, cuda=or_none(torch.cuda), partial=partial, kb=kb)
 
 
 @rule("TCH004", severity=ERROR, subject="torch", decisive=True)
@@ -210,7 +226,7 @@ def library_without_arch(
         )
         if bad:
             yield Finding(
-                subject="GPU " + ", ".join(str(gpu.index) for gpu in bad),
+                subject=gpu_subject(gpu.index for gpu in bad),
                 message=f"{library.name} of torch {words(torch.version)} has code for"
                 f" {words(library.sass)}, none that {gpu_names(bad)} runs.",
                 evidence=(
@@ -230,8 +246,8 @@ def torch_pins_violated(torch: TorchBuild, python: PythonEnv | Missing) -> Itera
 
     Why: a torch wheel names the exact CUDA libraries (`nvidia-*`) and triton it was built against.
     Another package's requirements, or an install with --no-deps, can leave others in place: imports
-    fail with `libcudnn.so.9: cannot open shared object file` or with an undefined symbol, or kernels
-    give wrong results.
+    fail with `libcudnn.so.9: cannot open shared object file` or with an undefined symbol, or
+    kernels give wrong results.
 
     Confirm: pip names each conflict.
 

@@ -1,4 +1,4 @@
-"""A healthy machine for rule tests, and changes to it by path: the near misses are one step away."""
+"""A healthy machine for rule tests, and changes to it by path: near misses are one step away."""
 
 from typing import Any
 
