@@ -4,9 +4,6 @@ A `Host` is a live machine or another root (`--sysroot`); probes cannot tell the
 that nothing is ever run for another root. Must not know rules or rendering.
 """
 
-# A path as seen from inside the host is text; Path would normalise it.
-# ruff: noqa: PTH114, PTH115, PTH116, PTH208
-
 import contextlib
 import errno
 import os

@@ -266,36 +266,6 @@ def test_a_kernel_out_of_sight(tmp_path: Path) -> None:
     assert why(fact.headers) is Why.BLOCKED
 
 
-def test_headers(tmp_path: Path) -> None:
-    source = f"usr/src/linux-headers-{KERNEL}/Makefile"
-    dangling = driver(tmp_path / "dangling", {source: None})
-    assert dangling.headers is False
-    rhel = {source: None, f"usr/src/kernels/{KERNEL}/Makefile": ""}
-    assert driver(tmp_path / "rhel", dict(rhel)).headers is True
-
-
-def test_dkms_states(tmp_path: Path) -> None:
-    tree = "var/lib/dkms/nvidia"
-    fact = driver(
-        tmp_path,
-        {
-            f"{tree}/550.54.15/6.8.0-45-generic/x86_64/module/nvidia.ko": ELF,
-            f"{tree}/550.54.15/6.5.0-1-generic/x86_64/module/nvidia.ko": ELF,
-            f"{tree}/kernel-6.8.0-45-generic-x86_64": Link("550.54.15/6.8.0-45-generic/x86_64"),
-            f"{tree}/kernel-6.5.0-1-generic-x86_64": Link("535.104.05/6.5.0-1-generic/x86_64"),
-            "var/lib/dkms/nvidia-fs/2.17.5/source": "",
-            "var/lib/dkms/zfs/2.1.5/source": "",
-        },
-    )
-    assert not isinstance(fact.dkms, Missing)
-    states = {(build.version, build.kernel, build.state) for build in fact.dkms}
-    assert states == {
-        ("535.104.05", "", "added"),
-        ("550.54.15", "6.8.0-45-generic", "installed"),
-        ("550.54.15", "6.5.0-1-generic", "built"),
-    }
-
-
 # ---- driver and bus together ---------------------------------------------------------------
 
 
