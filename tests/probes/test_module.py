@@ -4,14 +4,14 @@ from pathlib import Path
 
 from envcheck.facts import Missing, Why
 from envcheck.probes.module import headers_installed, read_dkms
-from tests.roots import DIRECTORY, ELF, Link, host_of
+from tests.roots import DIRECTORY, ELF, Content, Link, host_of
 
 KERNEL = "6.8.0-45-generic"
 MODULES = f"lib/modules/{KERNEL}"
 
 
 def test_headers_are_there_when_a_module_could_be_compiled(tmp_path: Path) -> None:
-    build = {f"{MODULES}/build": Link(f"/usr/src/linux-headers-{KERNEL}")}
+    build: dict[str, Content] = {f"{MODULES}/build": Link(f"/usr/src/linux-headers-{KERNEL}")}
     assert headers_installed(host_of(tmp_path / "dangling", build), KERNEL) is False
     ubuntu = {**build, f"usr/src/linux-headers-{KERNEL}/Makefile": ""}
     assert headers_installed(host_of(tmp_path / "ubuntu", ubuntu), KERNEL) is True
