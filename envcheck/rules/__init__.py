@@ -4,14 +4,14 @@ import difflib
 from collections.abc import Sequence
 
 from envcheck.errors import UsageError
-from envcheck.rules import companion, driver, gpu, torch
+from envcheck.rules import companion, cuda, driver, gpu, libcuda, loader, python_env, torch
 from envcheck.rules.base import Rule
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
         (
             value
-            for module in (companion, driver, gpu, torch)
+            for module in (companion, cuda, driver, gpu, libcuda, loader, python_env, torch)
             for value in vars(module).values()
             if isinstance(value, Rule)
         ),
