@@ -131,25 +131,20 @@ def driver_serves(
         reason = f"driver {driver} is as new as CUDA {cuda}, or newer"
         return DriverVerdict(serves=True, how=how, reason=reason)
     least = None if floor is None else floor.windows if windows else floor.linux
-    if least is not None and have >= order(least):
-        if not has_ptx:
-            reason = f"minor-version compatibility: CUDA {want[0]}.x runs from driver {least} on"
-            return DriverVerdict(serves=True, how="minor", reason=reason)
-        if own is None:
-            reason = f"it is not known which driver compiles PTX of CUDA {cuda}"
-            return DriverVerdict(serves=None, how="unknown", reason=reason)
-        reason = f"PTX of CUDA {cuda} needs driver {own} or newer, and this is {driver}"
-        return DriverVerdict(serves=False, how="no", needed=own, reason=reason)
+    if not has_ptx and least is not None and have >= order(least):
+        reason = f"minor-version compatibility: CUDA {want[0]}.x runs from driver {least} on"
+        return DriverVerdict(serves=True, how="minor", reason=reason)
     needed = own if has_ptx or least is None else least
     if needed is None:
         reason = f"CUDA {cuda} is not known"
         return DriverVerdict(serves=None, how="unknown", reason=reason)
+    what = f"PTX of CUDA {cuda}" if has_ptx else f"CUDA {cuda}"
     return DriverVerdict(
         serves=False,
         how="no",
         needed=needed,
         compat=None if windows else _compat_for(driver, want, gpu_class, kb),
-        reason=f"CUDA {cuda} needs driver {needed} or newer, and this is {driver}",
+        reason=f"{what} needs driver {needed} or newer, and this is {driver}",
     )
 
 
