@@ -105,7 +105,7 @@ def _merge_fact(below: Fact, above: Fact) -> Fact:
     sources = dict(below.sources)
     for field in type(above).__struct_fields__:
         value = getattr(above, field)
-        if field == "sources" or value == NOT_ASKED:
+        if field == "sources" or (isinstance(value, Missing) and value.why is Why.NOT_ASKED):
             continue
         changes[field] = value
         if above.source(field):
