@@ -4,11 +4,14 @@ Must not know anything but the knowledge base: doctor, compat and builds all ask
 """
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from envcheck.kb import Arch, Knowledge, Sm, VersionError, load, minor, order
+from envcheck.kb import Knowledge, Sm, VersionError, load, minor, order
+
+if TYPE_CHECKING:
+    from envcheck.kb.gpus import Arch
 
 
 class CodeVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +196,7 @@ def cuda_for_driver(driver: str, *, kb: Knowledge | None = None) -> str | None:
     return branch.cuda if branch else None
 
 
-def _binary(code: Sm, gpu: Sm, arch: Arch | None, cuda: str | None, kb: Knowledge) -> bool:
+def _binary(code: Sm, gpu: Sm, arch: "Arch | None", cuda: str | None, kb: Knowledge) -> bool:
     """Machine code of the same major and a lower minor version; Jetson's GPUs are apart."""
     if code.suffix == "a" or code.major != gpu.major or code.minor > gpu.minor:
         return False
@@ -216,7 +219,7 @@ def _jits(code: Sm, gpu: Sm, names: set[Sm]) -> bool:
 
 
 def _why_not(
-    gpu: Sm, arch: Arch | None, held: list[Sm], portable: list[Sm], partial: set[str]
+    gpu: Sm, arch: "Arch | None", held: list[Sm], portable: list[Sm], partial: set[str]
 ) -> str:
     if not held and not portable:
         return "it holds no GPU code at all"

@@ -1,6 +1,7 @@
 """NVIDIA GPUs: architectures, chips, products, PCI device ids. Must not know any machine."""
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import Literal
 
@@ -58,6 +59,9 @@ class Ids(Row, frozen=True, kw_only=True):
 class GpuFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arch: tuple[Arch, ...]
     chip: tuple[Chip, ...]
+
+
+class ProductFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     product: tuple[Product, ...]
 
 
@@ -92,19 +96,25 @@ class PciGpu(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GpuTable:
-    """Look-ups over gpus.toml."""
+    """Look-ups over gpus.toml and, only when a name is asked for, products.toml."""
 
-    def __init__(self, file: GpuFile) -> None:
+    def __init__(self, file: GpuFile, products: Callable[[], ProductFile]) -> None:
         self.archs = file.arch
         self.chips = {row.chip: row for row in file.chip}
-        self.products = file.product
         self._archs = {row.sm: row for row in file.arch}
-        for product in file.product:
-            if product.chip not in self.chips:
-                raise KnowledgeError(f"gpus.toml: {product.name}: unknown chip {product.chip}")
+        self._products = products
         for chip in file.chip:
             if chip.sm not in self._archs:
                 raise KnowledgeError(f"gpus.toml: {chip.chip}: unknown architecture {chip.sm}")
+
+    @cached_property
+    def products(self) -> tuple[Product, ...]:
+        """What is sold, the newest first."""
+        products = self._products().product
+        for product in products:
+            if product.chip not in self.chips:
+                raise KnowledgeError(f"products.toml: {product.name}: unknown chip {product.chip}")
+        return products
 
     def arch(self, sm: str) -> Arch | None:
         """The architecture of "8.9"; None: unknown, newer than this table."""

@@ -1,21 +1,23 @@
 """The knowledge base as one object; each data file is read when it is first asked for.
 
-Must not know any machine.
+Must not know any machine. Subjects are imported when they are asked for, for quick starts.
 """
 
 import os
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from envcheck.kb.builds import BuildTable
-from envcheck.kb.cuda import CudaFile, CudaTable
-from envcheck.kb.driver import DriverFile, DriverTable
-from envcheck.kb.gpus import GpuFile, GpuTable, PciFile, PciGpu, PciTable
-from envcheck.kb.names import GpuMatch, find
-from envcheck.kb.packages import PackageFile, PackageTable
 from envcheck.kb.rows import read_file
-from envcheck.kb.torch import TorchFile, TorchTable
+
+if TYPE_CHECKING:
+    from envcheck.kb.builds import BuildTable
+    from envcheck.kb.cuda import CudaTable
+    from envcheck.kb.driver import DriverTable
+    from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
+    from envcheck.kb.names import GpuMatch
+    from envcheck.kb.packages import PackageTable
+    from envcheck.kb.torch import TorchTable
 
 PACKAGED = Path(__file__).parent / "data"
 
@@ -29,45 +31,63 @@ class Knowledge:
         self._folders = folders
 
     @cached_property
-    def cuda(self) -> CudaTable:
+    def cuda(self) -> "CudaTable":
         """Toolkits, drivers they need, nvcc's limits."""
+        from envcheck.kb.cuda import CudaFile, CudaTable
+
         return CudaTable(self._read("cuda.toml", CudaFile))
 
     @cached_property
-    def drivers(self) -> DriverTable:
+    def drivers(self) -> "DriverTable":
         """Driver branches and the packages that bring them."""
+        from envcheck.kb.driver import DriverFile, DriverTable
+
         return DriverTable(self._read("driver.toml", DriverFile))
 
     @cached_property
-    def gpus(self) -> GpuTable:
+    def gpus(self) -> "GpuTable":
         """Architectures, chips and products."""
-        return GpuTable(self._read("gpus.toml", GpuFile))
+        from envcheck.kb.gpus import GpuFile, GpuTable, ProductFile
+
+        return GpuTable(
+            self._read("gpus.toml", GpuFile), lambda: self._read("products.toml", ProductFile)
+        )
 
     @cached_property
-    def pci(self) -> PciTable:
+    def pci(self) -> "PciTable":
         """Chips by PCI device id."""
+        from envcheck.kb.gpus import PciFile, PciTable
+
         return PciTable(self._read("pci.toml", PciFile), self.gpus)
 
     @cached_property
-    def torch(self) -> TorchTable:
+    def torch(self) -> "TorchTable":
         """torch releases and their companions."""
+        from envcheck.kb.torch import TorchFile, TorchTable
+
         return TorchTable(self._read("torch.toml", TorchFile))
 
     @cached_property
-    def packages(self) -> PackageTable:
+    def packages(self) -> "PackageTable":
         """Python packages that clash with torch."""
+        from envcheck.kb.packages import PackageFile, PackageTable
+
         return PackageTable(self._read("packages.toml", PackageFile))
 
     @cached_property
-    def builds(self) -> BuildTable:
+    def builds(self) -> "BuildTable":
         """torch wheels and the GPU code they hold."""
+        from envcheck.kb.builds import BuildTable
+
         return BuildTable(folder / "builds" for folder in self._folders)
 
-    def gpu_by_name(self, text: str) -> GpuMatch:
+    def gpu_by_name(self, text: str) -> "GpuMatch":
         """The product a text names ("H100", "GeForce RTX 4090 Laptop GPU"), or suggestions."""
+        from envcheck.kb.names import find
+
         return find(text, self.gpus.spellings)
 
-    def gpu_by_pci_id(self, text: str) -> PciGpu | None:
+    def gpu_by_pci_id(self, text: str) -> "PciGpu | None":
         """The chip behind "10de:2330", "2330" or NVML's 0x233010de; None: not known."""
         return self.pci.by_id(text)
 

@@ -5,6 +5,7 @@ Must not know any product: the table is given.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -76,6 +77,7 @@ def _weight(words: frozenset[str]) -> int:
     return sum(_EXTRA.fullmatch(word) is None for word in words)
 
 
+@lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:
     return frozenset(_plain(text).split()) - _NOISE
 

@@ -13,11 +13,6 @@ import msgspec
 
 from envcheck.errors import UsageError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 Kind = Literal["measured", "documented", "inferred"]
 VersionText = Annotated[str, msgspec.Meta(pattern=r"^\d+(\.\d+)*$")]
 SmText = Annotated[str, msgspec.Meta(pattern=r"^\d+\.\d$")]
@@ -48,6 +43,11 @@ def read_file(path: Path, shape: type[_File]) -> _File:
     Raises:
         KnowledgeError: unreadable, not TOML, an unknown source, or a row that does not fit.
     """
+    if sys.version_info >= (3, 11):
+        import tomllib  # late: a start that reads no file does without
+    else:
+        import tomli as tomllib
+
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

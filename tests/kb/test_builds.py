@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from envcheck.kb import Build, KnowledgeError, load
+from envcheck.kb import KnowledgeError, load
+from envcheck.kb.builds import Build
 from envcheck.kb.knowledge import PACKAGED
 
 ROW = """

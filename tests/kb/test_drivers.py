@@ -54,6 +54,7 @@ def test_drivers_on_linux(driver: str, cuda: str, how: str, needed: str | None) 
         ("527.41", "12.1", "no"),
         ("591.86", "13.1", "native"),
         ("591.86", "13.2", "minor"),
+        ("591.86", "13.0", "backward"),
         ("572.61", "13.0", "no"),
     ],
 )
@@ -118,6 +119,19 @@ def test_with_a_compat_package_in_use(
 ) -> None:
     verdict = driver_serves(driver, cuda, compat_package=package, gpu_class=gpu_class)
     assert verdict.serves is serves
+
+
+def test_a_compat_package_older_than_the_driver_hides_it() -> None:
+    verdict = driver_serves("580.95.05", "12.1", compat_package="12.8", gpu_class="datacenter")
+    assert "hides its libcuda" in verdict.reason
+
+
+def test_a_compat_package_compiles_ptx_of_its_own_cuda_only() -> None:
+    for cuda, serves in (("13.0", True), ("13.1", False)):
+        verdict = driver_serves(
+            "535.104.05", cuda, has_ptx=True, compat_package="13.0", gpu_class="datacenter"
+        )
+        assert verdict.serves is serves
 
 
 def test_compat_packages_are_for_linux() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from envcheck.compat import driver_serves, runs
-from envcheck.kb import Build, load
+from envcheck.kb import load
+from envcheck.kb.builds import Build
 
 
 def usable(sm: str, driver: str) -> list[Build]:

@@ -70,6 +70,7 @@ def test_linear_algebra_lacks_turing_in_some_releases() -> None:
         ("torch", "2.2.2", "numpy", "2.1.0", True),
         ("torch", "2.2.2", "numpy", "1.26.4", False),
         ("torch", "2.5.0", "numpy", "2.1.0", False),
+        ("torch", "2.2.0.dev20231001+cu121", "numpy", "2.1.0", True),
         ("torch", "1.13.1", "setuptools", "70.3.0", True),
         ("torch", "1.13.1", "setuptools", "75.0.0", False),
         ("torch", "1.13.1", "setuptools", "82.0.0", True),
