@@ -36,11 +36,17 @@ _LAPTOP = re.compile(r"\b(?:mobile|notebook|laptop gpu|laptop|with max q design|
 _JOINED = re.compile(
     r"\b(rtx|gtx|gt|quadro|tesla|geforce|titan|jetson)(?=\d)|(?<=\d)(?=(?:ti|super)\b)"
 )
+_CUT = re.compile(r"(\S.*\S) ?\.{3}")  # nvidia-smi cuts long names: "NVIDIA RTX 4000 Ada Gener..."
 _MIG = re.compile(r"\s+mig\s.*$")
 
 
 def find(text: str, spellings: Sequence[tuple[str, Gpu]]) -> GpuMatch:
     """The product `text` names. Several fitting products count as one when they have one SM."""
+    cut = _CUT.fullmatch(text.strip())
+    if cut:
+        begun = [gpu for name, gpu in spellings if name.lower().startswith(cut[1].lower())]
+        begun.sort(key=lambda gpu: len(gpu.name))
+        return _one("loose", begun) if begun else GpuMatch(how="unknown")
     wanted = _words(text)
     known = [(_words(spelling), gpu) for spelling, gpu in spellings]
     if not wanted:

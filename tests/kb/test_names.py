@@ -33,6 +33,7 @@ from envcheck.kb import load
         ("NVIDIA RTX 6000 Ada Generation", "8.9", "workstation"),
         ("Quadro RTX 6000", "7.5", "workstation"),
         ("RTX A6000", "8.6", "workstation"),
+        ("NVIDIA RTX 4000 Ada Gener...", "8.9", "workstation"),
         ("DGX Spark", "12.1", "workstation"),
         ("Orin", "8.7", "jetson"),
         ("Jetson Nano", "5.3", "jetson"),
@@ -57,6 +58,7 @@ def test_less_says_more_than_a_variant() -> None:
     [
         ("RTX 6000", {"Quadro RTX 6000", "NVIDIA RTX 6000 Ada Generation"}),
         ("RTX 4000", {"Quadro RTX 4000", "NVIDIA RTX 4000 Ada Generation"}),
+        ("NVIDIA RTX...", {"NVIDIA RTX 6000D", "NVIDIA RTX A6000"}),
         ("titan x", {"NVIDIA TITAN X Pascal", "NVIDIA GeForce GTX TITAN X"}),
     ],
 )
@@ -81,7 +83,9 @@ def test_unknown_names_get_suggestions(text: str, suggestion: str) -> None:
     assert suggestion in match.suggestions
 
 
-@pytest.mark.parametrize("text", ["", "GeForce", "NVIDIA", "Radeon RX 7900 XTX", "llvmpipe"])
+@pytest.mark.parametrize(
+    "text", ["", "GeForce", "NVIDIA", "Radeon RX 7900 XTX", "llvmpipe", "Radeon...", "..."]
+)
 def test_what_names_no_gpu(text: str) -> None:
     assert load().gpu_by_name(text).gpu is None
 
