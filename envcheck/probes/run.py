@@ -81,5 +81,3 @@ def _closure(probes: Mapping[str, Probe], wanted: Iterable[str]) -> list[str]:
         if name in probes:
             visit(name)
     return order
-
-

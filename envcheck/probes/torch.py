@@ -48,7 +48,7 @@ def read_torch(
     if isinstance(text, Missing):
         version: str | Missing = dists[0].version if dists else text
         text = ""
-        cuda: str | None | Missing = failed(f"{file} cannot be read")
+        cuda: str | Missing | None = failed(f"{file} cannot be read")
     else:
         found = _constant(text, "__version__")
         version = found if isinstance(found, str) else failed(f"{file} states no version")
