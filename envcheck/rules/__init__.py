@@ -4,14 +4,46 @@ import difflib
 from collections.abc import Sequence
 
 from envcheck.errors import UsageError
-from envcheck.rules import companion, cuda, driver, gpu, libcuda, loader, python_env, torch
+from envcheck.rules import (
+    branch,
+    companion,
+    container,
+    cuda,
+    driver,
+    fabric,
+    gpu,
+    gpu_health,
+    host,
+    kernel,
+    libcuda,
+    loader,
+    python_env,
+    torch,
+    wsl,
+)
 from envcheck.rules.base import Rule
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(
         (
             value
-            for module in (companion, cuda, driver, gpu, libcuda, loader, python_env, torch)
+            for module in (
+                branch,
+                companion,
+                container,
+                cuda,
+                driver,
+                fabric,
+                gpu,
+                gpu_health,
+                host,
+                kernel,
+                libcuda,
+                loader,
+                python_env,
+                torch,
+                wsl,
+            )
             for value in vars(module).values()
             if isinstance(value, Rule)
         ),
