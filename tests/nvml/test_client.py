@@ -64,6 +64,17 @@ def test_limit_of_the_whole_request(simulated: Fleet) -> None:
         assert read.kind == "hung"
 
 
+def test_a_worker_that_cannot_end_itself_is_killed(simulated: Fleet) -> None:
+    with NvmlClient(10, env=simulated(1)) as client:
+        client.request("open", Opened)
+        (worker,) = psutil.Process().children()
+        worker.suspend()
+        read = client.request("read", dict[str, Any], timeout_s=0.1, gpu=0, fields=["name"])
+        assert isinstance(read, WorkerFailure)
+    _, left = psutil.wait_procs([worker], timeout=5)
+    assert not left
+
+
 def test_error_of_a_request_leaves_the_worker_in_service(simulated: Fleet) -> None:
     with NvmlClient(10, env=simulated(1)) as client:
         client.request("open", Opened)
