@@ -5,8 +5,18 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from envcheck import compat
-from envcheck.facts import Container, Driver, Gpu, Gpus, Host, Missing, Why, known, or_none
-from envcheck.finding import ERROR, WARNING, Effect, Evidence, Finding, Remedy, seen, words
+from envcheck.facts import Container, Driver, Gpu, Gpus, Host, Missing, Why, known
+from envcheck.finding import (
+    ERROR,
+    WARNING,
+    Effect,
+    Evidence,
+    Finding,
+    Remedy,
+    Severity,
+    seen,
+    words,
+)
 from envcheck.kb import Knowledge
 from envcheck.rules import mend
 from envcheck.rules.base import NotApplicable, rule
@@ -14,18 +24,19 @@ from envcheck.rules.common import gpu_names
 from envcheck.rules.container import jetson
 from envcheck.rules.install_driver import newer_driver
 
-# The kind of module that is loaded → what a GPU that cannot use it says of the open one.
-MISFIT = {"proprietary": "required", "open": "unsupported"}
+# The kind of module that is loaded → which GPUs cannot use it, and why.
+MISFIT = {
+    "proprietary": (
+        "required",
+        "it needs the open kernel module, and the proprietary one is loaded",
+    ),
+    "open": ("unsupported", "the open kernel module does not support it, and that one is loaded"),
+}
 
 
 def unserved(gpu: Gpu, driver: Driver, kb: Knowledge) -> str:
     """Why this driver does not take this GPU, in words; "" when it does or nobody knows."""
-    version = _version(driver)
-    if isinstance(version, str) and isinstance(gpu.sm, str):
-        verdict = compat.driver_supports_gpu(version, gpu.sm, kb=kb)
-        if verdict.supports is False:
-            return verdict.reason
-    return _misfit(gpu, or_none(driver.module_flavor), kb)
+    return _by_branch(gpu, driver, kb)[1] or _by_module(gpu, driver, kb)
 
 
 @rule("DRV010", severity=ERROR, subject="driver")
@@ -47,7 +58,7 @@ def gpu_dropped_by_driver_branch(
     Sources: https://docs.nvidia.com/datacenter/tesla/drivers/cuda-toolkit-driver-and-architecture-matrix.html
     https://www.nvidia.com/en-us/drivers/unix/legacy-gpu/
     """
-    yield from _by_branch("dropped", driver, gpus, container, host, kb)
+    yield from _branch("dropped", driver, gpus, container, host, kb)
 
 
 @rule("DRV011", severity=ERROR, subject="driver")
@@ -69,7 +80,7 @@ def gpu_too_new_for_driver(
 
     Sources: https://docs.nvidia.com/datacenter/tesla/drivers/cuda-toolkit-driver-and-architecture-matrix.html
     """
-    yield from _by_branch("too-new", driver, gpus, container, host, kb)
+    yield from _branch("too-new", driver, gpus, container, host, kb)
 
 
 @rule("DRV012", severity=ERROR, subject="driver")
@@ -90,7 +101,7 @@ def open_module_required(
 
     Sources: https://developer.nvidia.com/blog/nvidia-transitions-fully-towards-open-source-gpu-kernel-modules/
     """
-    yield from _by_flavor("proprietary", driver, gpus, container, host, kb)
+    yield from _module("proprietary", driver, gpus, container, host, kb)
 
 
 @rule("DRV013", severity=ERROR, subject="driver")
@@ -112,10 +123,10 @@ def open_module_unsupported(
     Sources: https://github.com/NVIDIA/open-gpu-kernel-modules#compatible-gpus
     https://developer.nvidia.com/blog/nvidia-transitions-fully-towards-open-source-gpu-kernel-modules/
     """
-    yield from _by_flavor("open", driver, gpus, container, host, kb)
+    yield from _module("open", driver, gpus, container, host, kb)
 
 
-def _by_branch(
+def _branch(
     how: str,
     driver: Driver,
     gpus: Gpus,
@@ -124,20 +135,28 @@ def _by_branch(
     kb: Knowledge,
 ) -> Iterator[Finding]:
     devices = _devices(gpus, container)
-    version = known(_version(driver))
-    told = tuple(gpu for gpu in devices if isinstance(gpu.sm, str))
-    if devices and not told:
-        known(devices[0].sm)
+    version = _version(driver)
+    if isinstance(version, Missing) and version.why is Why.ABSENT:
+        raise NotApplicable  # no driver is there
+    known(version)
+    told = tuple(gpu for gpu in devices if isinstance(gpu.sm, str)) or devices[:1]
 
     def reason(gpu: Gpu) -> str:
-        verdict = compat.driver_supports_gpu(version, known(gpu.sm), kb=kb)
-        return verdict.reason if verdict.how == how else ""
+        known(gpu.sm)
+        said, why = _by_branch(gpu, driver, kb)
+        return why if said == how else ""
 
-    remedy = mend.on_host(newer_driver(kb, gpus, host, driver, None), container)
-    yield from _judged(told, reason, seen(driver, "version", "library_version"), remedy)
+    for bad, why, severity in _judged(told, reason):
+        yield Finding(
+            subject=_subject(bad),
+            severity=severity,
+            message=f"{gpu_names(bad)}: {why}.",
+            evidence=(*seen(driver, "version", "library_version"), *_seen(bad, gpus)),
+            remedy=mend.on_host(_driver_for_all(driver, gpus, host, kb), container),
+        )
 
 
-def _by_flavor(
+def _module(
     flavor: str,
     driver: Driver,
     gpus: Gpus,
@@ -150,43 +169,78 @@ def _by_flavor(
         raise NotApplicable  # no module is loaded
     if known(driver.module_flavor) != flavor:
         return
-    other = "open" if flavor == "proprietary" else "proprietary"
-    remedy = newer_driver(kb, gpus, host, driver, None)
-    remedy = msgspec.structs.replace(
-        remedy,
-        text=f"{remedy.text} It has to be the {other} kernel module.",
-        effects=(*remedy.effects, Effect("driver.module_flavor", other)),
-    )
-    yield from _judged(
-        devices,
-        lambda gpu: _misfit(gpu, flavor, kb),
-        seen(driver, "module_flavor", "version"),
-        mend.on_host(remedy, container),
-    )
+    # A GPU that this branch does not have at all is the business of the checks above.
+    had = tuple(gpu for gpu in devices if not _by_branch(gpu, driver, kb)[1])
+    for bad, why, severity in _judged(had, lambda gpu: _by_module(gpu, driver, kb)):
+        remedy = _driver_for_all(driver, gpus, host, kb)
+        if remedy.safety != "manual":
+            other = "open" if flavor == "proprietary" else "proprietary"
+            remedy = msgspec.structs.replace(
+                remedy,
+                text=f"{remedy.text} It has to be the {other} kernel module.",
+                effects=(*remedy.effects, Effect("driver.module_flavor", other)),
+            )
+        yield Finding(
+            subject=_subject(bad),
+            severity=severity,
+            message=f"{gpu_names(bad)}: {why}.",
+            evidence=(*seen(driver, "module_flavor", "version"), *_seen(bad, gpus)),
+            remedy=mend.on_host(remedy, container),
+        )
 
 
 def _judged(
-    devices: tuple[Gpu, ...],
-    reason_of: Callable[[Gpu], str],
-    evidence: tuple[Evidence, ...],
-    remedy: Remedy,
-) -> Iterator[Finding]:
-    """One finding for all GPUs of one reason; a warning when other GPUs are served."""
-    reasons: dict[str, list[Gpu]] = {}
+    devices: tuple[Gpu, ...], reason: Callable[[Gpu], str]
+) -> Iterator[tuple[tuple[Gpu, ...], str, Severity | None]]:
+    """GPUs with one reason together; a warning when other GPUs have none."""
+    reasons: dict[str, tuple[Gpu, ...]] = {}
     for gpu in devices:
-        reasons.setdefault(reason_of(gpu), []).append(gpu)
-    for reason, bad in reasons.items():
-        if reason:
-            yield Finding(
-                subject="GPU " + ", ".join(str(gpu.index) for gpu in bad),
-                severity=WARNING if "" in reasons else None,
-                message=f"{gpu_names(tuple(bad))}: {reason}.",
-                evidence=(
-                    *evidence,
-                    *(Evidence(f"gpu{gpu.index}.sm", words(gpu.sm), "") for gpu in bad[:1]),
-                ),
-                remedy=remedy,
-            )
+        why = reason(gpu)
+        reasons[why] = (*reasons.get(why, ()), gpu)
+    served = reasons.pop("", ())
+    for why, bad in reasons.items():
+        yield bad, why, WARNING if served else None
+
+
+def _by_branch(gpu: Gpu, driver: Driver, kb: Knowledge) -> tuple[str, str]:
+    """Whether it is "dropped" or "too-new" and why, where this branch does not have the GPU."""
+    version = _version(driver)
+    if isinstance(version, str) and isinstance(gpu.sm, str):
+        verdict = compat.driver_supports_gpu(version, gpu.sm, kb=kb)
+        if verdict.supports is False:
+            return verdict.how, verdict.reason
+    return "", ""
+
+
+def _by_module(gpu: Gpu, driver: Driver, kb: Knowledge) -> str:
+    cannot, why = MISFIT.get(words(driver.module_flavor), ("", ""))
+    return why if cannot and _open_modules(gpu, kb) == cannot else ""
+
+
+def _open_modules(gpu: Gpu, kb: Knowledge) -> str:
+    """Whether it is "unsupported", "supported" or "required"; "" when the GPU is not known."""
+    product = kb.gpu_by_name(gpu.name).gpu if isinstance(gpu.name, str) else None
+    if product and (product.sm == gpu.sm or isinstance(gpu.sm, Missing)):
+        return product.open_modules
+    arch = kb.gpus.arch(gpu.sm) if isinstance(gpu.sm, str) else None
+    return arch.open_modules if arch else ""
+
+
+def _driver_for_all(driver: Driver, gpus: Gpus, host: Host | Missing, kb: Knowledge) -> Remedy:
+    """A machine has one driver: the one that serves every GPU, where there is one."""
+    devices = gpus.known_devices()
+    sms = {gpu.sm for gpu in devices if isinstance(gpu.sm, str)}
+    branches = [str(row.branch) for row in kb.drivers.branches]
+    one = any(
+        all(compat.driver_supports_gpu(branch, sm, kb=kb).supports is not False for sm in sms)
+        for branch in branches
+    )
+    if not one or {_open_modules(gpu, kb) for gpu in devices} >= {"required", "unsupported"}:
+        return Remedy(
+            "No driver serves all of these GPUs: keep the one for those you compute on, and take"
+            " the others out or leave them unused."
+        )
+    return newer_driver(kb, gpus, host, driver, None)
 
 
 def _devices(gpus: Gpus, container: Container | Missing) -> tuple[Gpu, ...]:
@@ -200,16 +254,11 @@ def _version(driver: Driver) -> str | Missing:
     return driver.version if isinstance(driver.version, str) else driver.library_version
 
 
-def _misfit(gpu: Gpu, flavor: str | None, kb: Knowledge) -> str:
-    modules = MISFIT.get(flavor or "")
-    if modules is None or _open_modules(gpu, kb) != modules:
-        return ""
-    return f"the open kernel module is {modules}, and the {flavor} one is loaded"
+def _subject(bad: tuple[Gpu, ...]) -> str:
+    return "GPU " + ", ".join(str(gpu.index) for gpu in bad)
 
 
-def _open_modules(gpu: Gpu, kb: Knowledge) -> str | None:
-    product = kb.gpu_by_name(gpu.name).gpu if isinstance(gpu.name, str) else None
-    if product and (product.sm == gpu.sm or isinstance(gpu.sm, Missing)):
-        return product.open_modules
-    arch = kb.gpus.arch(gpu.sm) if isinstance(gpu.sm, str) else None
-    return arch.open_modules if arch else None
+def _seen(bad: tuple[Gpu, ...], gpus: Gpus) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(f"gpu{gpu.index}.sm", words(gpu.sm), gpus.source("sm")) for gpu in bad[:1]
+    )

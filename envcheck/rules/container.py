@@ -94,10 +94,8 @@ def container_without_gpu(
             *seen(driver, "library_version", "module_version", "nvml"),
         ),
         remedy=Remedy(
-            "Start the container again with the GPU: "
-            + HANDED_OVER.get(
-                runtime, "give it the devices /dev/nvidia* and the driver's libraries"
-            )
+            "Give the GPU to the container: "
+            + HANDED_OVER.get(runtime, "add the devices /dev/nvidia* and the driver's libraries")
             + "."
         ),
     )

@@ -89,7 +89,7 @@ def driver_too_old(
     https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/index.html
     """
     cuda = known(torch.cuda)
-    if cuda is None or not gpus.devices:
+    if cuda is None or not gpus.devices or jetson(container):
         raise NotApplicable
     version = known(driver.version)
     windows = _windows(container, host)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from envcheck.facts import Container, Driver, Gpus, Host, Missing, Why, known, or_none
-from envcheck.finding import ERROR, WARNING, Effect, Evidence, Finding, seen, words
+from envcheck.finding import ERROR, WARNING, Effect, Evidence, Finding, Remedy, seen, words
 from envcheck.kb import Knowledge
 from envcheck.rules import mend
 from envcheck.rules.base import NotApplicable, rule
@@ -89,7 +89,7 @@ def nouveau_loaded(
 
 @rule("DRV005", severity=ERROR, subject="driver")
 def secure_boot_blocks_driver(
-    driver: Driver, gpus: Gpus, container: Container | Missing, host: Host
+    driver: Driver, gpus: Gpus, container: Container | Missing, host: Host, kb: Knowledge
 ) -> Iterator[Finding]:
     """Secure Boot is on, and the NVIDIA module is not signed with a key this machine trusts.
 
@@ -117,12 +117,18 @@ def secure_boot_blocks_driver(
     signed = or_none(driver.module_signed)
     if signed is not False and hindrances(driver, host):
         return  # something else is known to be in the way
-    message = "Secure Boot is on and nvidia.ko is not signed: the kernel refuses to load it."
     if signed is not False:
         message = (
-            "Secure Boot is on and nvidia.ko is built but not loaded: the key it is signed with is"
-            " probably not enrolled."
+            "Secure Boot is on and nvidia.ko is built but not loaded: it is probably not signed"
+            " with an enrolled key."
         )
+        remedy = mend.trusted(host, driver)
+    else:
+        message = "Secure Boot is on and nvidia.ko is not signed: the kernel refuses to load it."
+        if or_none(driver.dkms):
+            remedy = mend.signed(host, driver)
+        else:
+            remedy = _packages("signed modules, or sign them", kb, gpus, host, driver)
     yield Finding(
         severity=WARNING if signed is not False else None,
         message=message,
@@ -130,7 +136,7 @@ def secure_boot_blocks_driver(
             *seen(host, "secure_boot"),
             *seen(driver, "module_built", "module_signed", "module_version"),
         ),
-        remedy=mend.trusted(host, driver),
+        remedy=remedy,
     )
 
 
@@ -162,11 +168,14 @@ def kernel_module_not_built(
         return
     if not installed(driver):
         raise NotApplicable  # driver_not_loaded says that there is none
-    builds = or_none(driver.dkms) or ()
+    if or_none(driver.dkms):
+        remedy = mend.built_by_dkms(driver)
+    else:
+        remedy = _packages("a module for each kernel, or build it", kb, gpus, host, driver)
     yield Finding(
         message=f"The driver is installed, but there is no nvidia.ko for kernel {_kernel(host)}.",
         evidence=(*seen(driver, "module_built", "library_version", "headers"), _dkms(driver)),
-        remedy=mend.built_by_dkms(driver) if builds else newer_driver(kb, gpus, host, driver, None),
+        remedy=remedy,
     )
 
 
@@ -217,6 +226,15 @@ def _refused(driver: Driver, host: Host | Missing) -> bool:
     """Only where it is sure: a signed module may be signed with a trusted key."""
     enforced = not isinstance(host, Missing) and or_none(host.secure_boot)
     return bool(enforced and or_none(driver.module_built)) and driver.module_signed is False
+
+
+def _packages(
+    bring: str, kb: Knowledge, gpus: Gpus, host: Host | Missing, driver: Driver
+) -> Remedy:
+    """For a module that no DKMS looks after: one of a .run file, or of an old kernel's package."""
+    remedy = newer_driver(kb, gpus, host, driver, None)
+    text = f"Take the driver from packages, which bring {bring}. {remedy.text}"
+    return msgspec.structs.replace(remedy, text=text)
 
 
 def _kernel(host: Host | Missing) -> str:

@@ -79,7 +79,7 @@ def wsl1_or_linux_driver_in_wsl(
         f" libcuda below {LIBRARIES}lib works here.",
         evidence=(
             *seen(container, "wsl"),
-            *(seen(loader, "libcuda") if isinstance(loader, Loader) else ()),
+            *((Evidence("libcuda.so.1", library.path, library.via),) if library else ()),
             *seen(driver, "nvml", "dkms"),
         ),
         remedy=_without_linux_driver(library, host),

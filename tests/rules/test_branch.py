@@ -38,6 +38,19 @@ def test_an_old_display_card_beside_the_gpu_that_computes() -> None:
     assert (finding.severity, finding.subject) == ("warning", "GPU 1")
 
 
+def test_two_gpus_that_no_driver_serves_together() -> None:
+    machine = change(healthy(), gpus__devices=(gpu(0), K80))
+    finding = fires("gpu_dropped_by_driver_branch", machine)
+    assert finding.remedy is not None and finding.remedy.safety == "manual"
+    assert finding.remedy.text.startswith("No driver serves all")
+
+
+def test_a_dropped_gpu_is_not_blamed_on_the_kind_of_module() -> None:
+    machine = change(healthy(), gpus__devices=(K80,), driver__module_flavor="open")
+    fires("gpu_dropped_by_driver_branch", machine)
+    passes("open_module_unsupported", machine)
+
+
 def test_blackwell_under_a_driver_from_before_it() -> None:
     machine = change(healthy(), gpus__devices=(RTX_5090,))
     finding = fires("gpu_too_new_for_driver", machine)
@@ -60,6 +73,11 @@ def test_in_a_container_the_host_gets_the_driver() -> None:
 def test_a_jetson_has_no_branch() -> None:
     for name in ("gpu_too_new_for_driver", "gpu_dropped_by_driver_branch"):
         not_applicable(name, on_jetson())
+
+
+def test_no_driver_has_no_branch() -> None:
+    machine = unloaded(driver__library_version=absent("none"), gpus__devices=(K80,))
+    not_applicable("gpu_dropped_by_driver_branch", machine)
 
 
 def test_no_gpu_or_an_unknown_one() -> None:
@@ -92,6 +110,13 @@ def test_v100_with_the_open_module() -> None:
     finding = fires("open_module_unsupported", machine)
     assert finding.remedy is not None
     assert "-open" not in " ".join(finding.remedy.commands)
+
+
+def test_the_kind_of_module_is_named_where_no_command_can_be() -> None:
+    machine = change(healthy(), gpus__devices=(V100,), host__os_id="gentoo")
+    finding = fires("open_module_unsupported", machine)
+    assert finding.remedy is not None and finding.remedy.commands == ()
+    assert "proprietary" in finding.remedy.text
 
 
 def test_turing_with_the_open_module() -> None:

@@ -95,6 +95,7 @@ def test_a_cpu_build_needs_no_driver() -> None:
     not_applicable(
         "driver_too_old", change(healthy(), torch__cuda=None, driver__version="470.256.02")
     )
+    not_applicable("driver_too_old", on_jetson())
 
 
 # ---- driver_library_mismatch -----------------------------------------------------------------

@@ -79,12 +79,30 @@ def test_commands_are_printed_only_for_systems_they_work_on() -> None:
 
 
 def test_secure_boot_refuses_an_unsigned_module() -> None:
+    machine = unloaded(
+        host__secure_boot=True,
+        driver__module_signed=False,
+        driver__dkms=(DkmsBuild("550.54.15", "5.15.0-105-generic", "installed"),),
+    )
+    finding = fires("secure_boot_blocks_driver", machine)
+    assert finding.severity == "error" and "not signed" in finding.message
+    assert finding.remedy is not None
+    order = [
+        word
+        for command in finding.remedy.commands
+        for word in ("--new-key", "dkms build --force", "mokutil --import", "sudo reboot")
+        if word in command
+    ]
+    assert order == ["--new-key", "dkms build --force", "mokutil --import", "sudo reboot"]
+    passes("secure_boot_blocks_driver", mended(finding, machine))
+
+
+def test_an_unsigned_module_without_dkms_is_replaced_by_packages() -> None:
     finding = fires(
         "secure_boot_blocks_driver", unloaded(host__secure_boot=True, driver__module_signed=False)
     )
-    assert finding.severity == "error" and "not signed" in finding.message
     assert finding.remedy is not None
-    assert any("mokutil --import" in command for command in finding.remedy.commands)
+    assert any("apt-get install" in command for command in finding.remedy.commands)
 
 
 def test_secure_boot_may_not_know_the_key_of_a_signed_module() -> None:
