@@ -27,11 +27,11 @@ EXPECTED: dict[str, tuple[str, set[str]]] = {
     "a100_mig_no_instance": ("unfit", {"mig_without_instance"}),
     "a100_cpu_torch": ("unfit", {"cpu_only_build"}),
     "wsl2_rtx4090": ("fit", set()),
-    "laptop_no_gpu_cpu_torch": ("fit", {"no_gpu_on_this_machine"}),
+    "laptop_no_gpu_cpu_torch": ("fit", set()),
     "laptop_no_gpu_no_torch": ("unknown", {"no_gpu_on_this_machine", "torch_missing"}),
-    "driver_not_loaded": ("unfit", {"driver_not_loaded", "kernel_module_not_built"}),
+    "driver_not_loaded": ("unfit", {"driver_not_loaded"}),
     "library_mismatch": ("unfit", {"driver_library_mismatch"}),
-    "docker_no_gpu": ("unfit", {"container_without_gpu"}),
+    "docker_no_gpu": ("fit", {"container_without_gpu"}),
 }
 
 
