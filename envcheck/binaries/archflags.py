@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _MAX_LIST = 1 << 10  # bytes; the longest known list has 60
 _STARTS = (b"\0sm_", b"\0compute_")  # looked for with `find`: a regex is 50 times slower here
-_LIST = re.compile(rb"(?:sm|compute)_\d{2,3}[af]?(?: +(?:sm|compute)_\d{2,3}[af]?)*(?= *\0)")
+_ARCH = rb"(?:sm|compute)_\d{2,3}[af]?"
+_LIST = re.compile(_ARCH + rb"(?: +" + _ARCH + rb")*(?= *\0)")
+# A compiler that knows a text's length may put it right behind another, as in torch 2.8 and 2.9. No
+# space before it: that would be the middle of a list which a step of reading cut.
+_JOINED = re.compile(rb"(?<=[^ ])" + _ARCH + rb"(?: +" + _ARCH + rb")+(?= *\0)")
 
 
 def read_arch_flags(source: ByteSource) -> tuple[str, ...] | None:
@@ -29,11 +33,14 @@ def read_arch_flags(source: ByteSource) -> tuple[str, ...] | None:
     Reads the read-only data, 1 MB at a time. Raises `BinaryError`; `Malformed` when the file holds
     two different lists.
     """
-    lists = dict.fromkeys(found for chunk in _chunks(read_elf(source)) for found in _lists(chunk))
+    elf = read_elf(source)
+    lists = dict.fromkeys(found for chunk in _chunks(elf) for found in _lists(chunk))
+    if not any(b" " in found for found in lists):
+        lists |= dict.fromkeys(found for chunk in _chunks(elf) for found in _joined(chunk))
     if len(lists) > 1:  # a lone "sm_90" may be there for other reasons
-        lists = dict.fromkeys(found for found in lists if b" " in found)
-    if len(lists) > 1:
-        raise Malformed("more than one list of GPU architectures")
+        lists = {found: None for found in lists if b" " in found}
+        if len(lists) != 1:
+            raise Malformed("more than one list of GPU architectures")
     return next((tuple(found.decode("ascii").split()) for found in lists), None)
 
 
@@ -56,3 +63,8 @@ def _lists(chunk: bytes) -> Iterator[bytes]:
             if match:
                 yield match.group()
             at = chunk.find(start, at + 1)
+
+
+def _joined(chunk: bytes) -> Iterator[bytes]:
+    if b" sm_" in chunk or b" compute_" in chunk:
+        yield from _JOINED.findall(chunk)
