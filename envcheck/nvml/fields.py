@@ -5,6 +5,7 @@ To add a field: a line in `FIELDS`, and the same name where the parent decodes i
 """
 
 import ctypes
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -69,8 +70,30 @@ def _memory(gpu: Gpu) -> Any:
     return gpu.newest((function, pynvml.nvmlMemory_v2), (function,))
 
 
+def _memory_use(gpu: Gpu) -> list[object]:
+    memory = _memory(gpu)
+    return [memory.total, memory.used, memory.free, getattr(memory, "reserved", None)]
+
+
+def _energy(gpu: Gpu) -> list[object]:
+    """Millijoules since the driver was loaded, and when they were read."""
+    return [gpu.call("nvmlDeviceGetTotalEnergyConsumption"), time.monotonic()]
+
+
+def _memory_temperature(gpu: Gpu) -> object:
+    call, field = "nvmlDeviceGetFieldValues", pynvml.NVML_FI_DEV_MEMORY_TEMP
+    value = gpu.call(call, [field])[0]
+    if value.nvmlReturn != pynvml.NVML_SUCCESS:
+        raise ReadError(value.nvmlReturn, call)
+    return value.value.uiVal
+
+
 def _ecc_uncorrected(counter: int) -> Read:
-    return _value("nvmlDeviceGetTotalEccErrors", pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, counter)
+    return _ecc(pynvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, counter)
+
+
+def _ecc(kind: int, counter: int) -> Read:
+    return _value("nvmlDeviceGetTotalEccErrors", kind, counter)
 
 
 def _remapped_rows(gpu: Gpu) -> list[object]:
@@ -107,26 +130,31 @@ class _FabricInfoV(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), *_FabricInfo._fields_, ("health", ctypes.c_uint32))
 
 
-def _fabric(gpu: Gpu) -> list[object]:
+def fabric_info(gpu: Gpu) -> "_FabricInfo | _FabricInfoV":
+    """The GPU's registration with the NVLink fabric, as the driver fills it in."""
     newer, older = _FabricInfoV(version=ctypes.sizeof(_FabricInfoV) | 2 << 24), _FabricInfo()
     gpu.newest(
         ("nvmlDeviceGetGpuFabricInfoV", ctypes.byref(newer)),
         ("nvmlDeviceGetGpuFabricInfo", ctypes.byref(older)),
     )
     # The driver leaves the one that it does not know untouched.
-    info = older if older.state else newer
+    return older if older.state else newer
+
+
+def _fabric(gpu: Gpu) -> list[object]:
+    info = fabric_info(gpu)
     status = "SUCCESS" if info.status == 0 else constants("NVML_ERROR_").get(info.status, "UNKNOWN")
-    return [_name("NVML_GPU_FABRIC_STATE_", info.state), status, newer.health]
+    health = info.health if isinstance(info, _FabricInfoV) else 0
+    return [_name("NVML_GPU_FABRIC_STATE_", info.state), status, health]
 
 
-def _mig_devices(gpu: Gpu) -> list[object]:
+def _mig(fields: dict[str, Read]) -> Read:
+    return lambda gpu: list(_each_mig_device(gpu, fields))
+
+
+def _each_mig_device(gpu: Gpu, fields: dict[str, Read]) -> Iterator[dict[str, object]]:
     current, _ = gpu.call("nvmlDeviceGetMigMode")
-    if not current:
-        return []
-    return list(_each_mig_device(gpu, gpu.call("nvmlDeviceGetMaxMigDeviceCount")))
-
-
-def _each_mig_device(gpu: Gpu, places: int) -> Iterator[dict[str, object]]:
+    places = gpu.call("nvmlDeviceGetMaxMigDeviceCount") if current else 0
     for index in range(places):
         try:
             handle = gpu.call("nvmlDeviceGetMigDeviceHandleByIndex", index)
@@ -135,14 +163,13 @@ def _each_mig_device(gpu: Gpu, places: int) -> Iterator[dict[str, object]]:
                 continue  # a place without an instance
             raise
         mig = Gpu(gpu.nvml, gpu.index, handle)
-        values = {name: guarded(partial(read, mig)) for name, read in _MIG_FIELDS.items()}
+        values = {name: guarded(partial(read, mig)) for name, read in fields.items()}
         yield {"index": index, **values}
 
 
-_MIG_FIELDS: dict[str, Read] = {
+_MIG_IDENTITY: dict[str, Read] = {
     "uuid": _value("nvmlDeviceGetUUID"),
     "name": _value("nvmlDeviceGetName"),
-    "memory_total_bytes": lambda mig: _memory(mig).total,
     "gpu_instance": _value("nvmlDeviceGetGpuInstanceId"),
     "compute_instance": _value("nvmlDeviceGetComputeInstanceId"),
 }
@@ -158,21 +185,36 @@ FIELDS: dict[str, Read] = {
     "pci_device_id": _pci_device_id,
     "memory_total_bytes": lambda gpu: _memory(gpu).total,
     "memory_used_bytes": lambda gpu: _memory(gpu).used,
+    "memory_use": _memory_use,
     "mig_mode": _modes("nvmlDeviceGetMigMode"),
-    "mig_devices": _mig_devices,
+    "mig_devices": _mig({**_MIG_IDENTITY, "memory_total_bytes": lambda mig: _memory(mig).total}),
+    "mig_use": _mig({**_MIG_IDENTITY, "memory": _memory_use}),
     "ecc_mode": _modes("nvmlDeviceGetEccMode"),
+    "ecc_corrected_volatile": _ecc(
+        pynvml.NVML_MEMORY_ERROR_TYPE_CORRECTED, pynvml.NVML_VOLATILE_ECC
+    ),
     "ecc_uncorrected_volatile": _ecc_uncorrected(pynvml.NVML_VOLATILE_ECC),
     "ecc_uncorrected_aggregate": _ecc_uncorrected(pynvml.NVML_AGGREGATE_ECC),
     "remapped_rows": _remapped_rows,
     "retired_pages_pending": _flag("nvmlDeviceGetRetiredPagesPendingStatus"),
     "throttle_reasons": _throttle_reasons,
     "temperature_c": _temperature,
+    "memory_temperature_c": _memory_temperature,
+    "fan_percent": _value("nvmlDeviceGetFanSpeed"),
+    "performance_state": _value("nvmlDeviceGetPerformanceState"),
+    "sm_clock_mhz": _value("nvmlDeviceGetClockInfo", pynvml.NVML_CLOCK_SM),
+    "sm_clock_max_mhz": _value("nvmlDeviceGetMaxClockInfo", pynvml.NVML_CLOCK_SM),
+    "memory_clock_mhz": _value("nvmlDeviceGetClockInfo", pynvml.NVML_CLOCK_MEM),
+    "encoder_percent": lambda gpu: gpu.call("nvmlDeviceGetEncoderUtilization")[0],
+    "decoder_percent": lambda gpu: gpu.call("nvmlDeviceGetDecoderUtilization")[0],
+    "energy_mj": _energy,
     "power_mw": _value("nvmlDeviceGetPowerUsage"),
     "power_limit_mw": _value("nvmlDeviceGetEnforcedPowerLimit"),
     "pcie_gen": _value("nvmlDeviceGetCurrPcieLinkGeneration"),
     "pcie_gen_max": _value("nvmlDeviceGetMaxPcieLinkGeneration"),
     "pcie_width": _value("nvmlDeviceGetCurrPcieLinkWidth"),
     "pcie_width_max": _value("nvmlDeviceGetMaxPcieLinkWidth"),
+    "pcie_replays": _value("nvmlDeviceGetPcieReplayCounter"),
     "persistence_mode": _flag("nvmlDeviceGetPersistenceMode"),
     "compute_mode": _named("nvmlDeviceGetComputeMode", "NVML_COMPUTEMODE_"),
     "fabric": _fabric,

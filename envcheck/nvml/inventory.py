@@ -76,7 +76,7 @@ def read_inventory(
         reading = _Reading(client, timeout_s)
         opened = reading.open()
         if not isinstance(opened, Opened):
-            return _unavailable(opened)
+            return unavailable(opened)
         return Inventory(
             driver_version=opened.driver_version,
             nvml_version=opened.nvml_version,
@@ -146,7 +146,8 @@ class _Reading:
         return self._deadline - time.monotonic()
 
 
-def _unavailable(why: NvmlError | WorkerFailure) -> NvmlUnavailable:
+def unavailable(why: NvmlError | WorkerFailure) -> NvmlUnavailable:
+    """Why "open" gave no `Opened`."""
     if isinstance(why, NvmlError):
         return NvmlUnavailable(_REASONS.get(why.name, "other"), str(why), why.call)
     doing = f"in {why.call}" if why.call else "before the first NVML call"

@@ -61,13 +61,18 @@ class Nvml:
         self._announce = announce
         self._library_path = library_path
         self._gpus: dict[int, Gpu] = {}
+        self._avoided: set[tuple[int, str]] = set()
+        self.calls = 0
 
     def call(self, name: str, *args: object, gpu: int = NO_GPU) -> Any:
         """What pynvml's function of that name returns.
 
         Raises:
-            ReadError: NVML answered with an error, or has no such function.
+            ReadError: NVML answered with an error, has no such function, or hung in it before.
         """
+        if (gpu, name) in self._avoided:
+            raise ReadError(pynvml.NVML_ERROR_TIMEOUT, name, "hung before, not asked again")
+        self.calls += 1
         self._announce(name, gpu)
         function = getattr(pynvml, name, None)  # an older nvidia-ml-py may lack it, like a driver
         if function is None:
@@ -108,6 +113,10 @@ class Nvml:
             handle = self.call("nvmlDeviceGetHandleByIndex", index, gpu=index)
             self._gpus[index] = Gpu(self, index, handle)
         return self._gpus[index]
+
+    def avoid(self, gpu: int, calls: list[str]) -> None:
+        """Never to make these calls of that GPU again: in an earlier worker they did not return."""
+        self._avoided.update((gpu, call) for call in calls)
 
     def _cuda_driver_version(self) -> str:
         version = self.call("nvmlSystemGetCudaDriverVersion_v2")

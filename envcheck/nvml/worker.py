@@ -37,7 +37,9 @@ def main() -> None:
 def _connect(progress: int, library_path: str) -> Callable[[dict[str, Any]], dict[str, object]]:
     """The function from request to answer, with the table of operations."""
     from envcheck.nvml.fields import read_fields
+    from envcheck.nvml.queries import read_calls
     from envcheck.nvml.reads import Nvml, ReadError
+    from envcheck.nvml.telemetry import Xids, watch, xids
 
     calls = 0
 
@@ -47,9 +49,14 @@ def _connect(progress: int, library_path: str) -> Callable[[dict[str, Any]], dic
         os.pwrite(progress, f"{calls} {gpu} {call}\n".encode(), 0)
 
     nvml = Nvml(announce, library_path)
+    events = Xids(nvml)
     operations: dict[str, Callable[..., object]] = {
         "open": nvml.open,
+        "avoid": nvml.avoid,
+        "calls": lambda gpu, wanted: read_calls(nvml, gpu, wanted),
         "read": lambda gpu, fields: read_fields(nvml, gpu, fields),
+        "watch": lambda gpu, **what: watch(nvml, gpu, **what),
+        "xids": lambda gpus: xids(events, gpus, nvml.calls),
     }
 
     def answer(request: dict[str, Any]) -> dict[str, object]:

@@ -1,0 +1,100 @@
+"""`envcheck gpu-watch` and its sub-commands."""
+
+import os
+import sys
+
+import typer
+
+app = typer.Typer(
+    help="Watch GPUs: a live view, streams, recordings, alarms, and nvidia-smi's own queries.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback()
+def gpu_watch(
+    context: typer.Context,
+    once: bool = typer.Option(False, "--once", help="One tick, then end."),
+    count: int | None = typer.Option(None, "-n", min=1, metavar="COUNT", help="So many ticks."),
+    seconds: float | None = typer.Option(
+        None, "-l", "--loop", min=0.05, metavar="SEC", help="Time between ticks. Default: 1."
+    ),
+    milliseconds: int | None = typer.Option(
+        None, "-lms", "--loop-ms", min=50, metavar="MS", help="The same in milliseconds."
+    ),
+    ids: list[str] = typer.Option(
+        [], "-i", "--id", metavar="IDS", help="Only these GPUs: index, UUID or PCI address."
+    ),
+    fmt: str | None = typer.Option(
+        None,
+        "--format",
+        metavar="FORMAT",
+        help="table, jsonl or csv; with --query-gpu csv[,noheader][,nounits].",
+    ),
+    query_gpu: str | None = typer.Option(
+        None, "--query-gpu", metavar="FIELDS", help="What nvidia-smi prints for these fields."
+    ),
+    query_apps: str | None = typer.Option(
+        None,
+        "--query-compute-apps",
+        metavar="FIELDS",
+        help="What nvidia-smi prints of processes.",
+    ),
+    record: str | None = typer.Option(
+        None, metavar="FILE", help="Also record every tick; appends to a recording."
+    ),
+    prometheus: str | None = typer.Option(
+        None, metavar="[ADDR]:PORT", help="Serve metrics, on the loopback address by default."
+    ),
+    fail_if: list[str] = typer.Option(
+        [],
+        metavar="EXPR",
+        help="End with exit code 1 when true: 'temp>85', 'xid', 'util<5 for 10m'.",
+    ),
+) -> None:
+    """Watch GPUs: a live view, streams, recordings, alarms, and nvidia-smi's own queries.
+
+    Exit codes: 0 all was read, 1 an alarm fired, 2 wrong usage, 3 no driver, or a GPU or an alarm
+    could not be read.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    every_s = milliseconds / 1000 if milliseconds is not None else seconds
+    times = 1 if once else count
+    if query_gpu is not None or query_apps is not None:
+        from envcheck.watch.query_run import answer
+
+        code = answer(query_gpu, query_apps, fmt, tuple(ids), every_s, times, sys.stdout)
+        raise typer.Exit(code)
+    from envcheck.render.style import style_for
+    from envcheck.watch.stream import Plan, choose_form, stream
+
+    quiet = record is not None or prometheus is not None
+    plan = Plan(
+        form=choose_form(fmt, tty=sys.stdout.isatty() and times is None, quiet=quiet),
+        interval_s=every_s or 1.0,
+        times=times,
+        select=tuple(ids),
+        record=record,
+        prometheus=prometheus,
+        fail_if=tuple(fail_if),
+    )
+    raise typer.Exit(stream(plan, sys.stdout, style_for(sys.stdout, os.environ)))
+
+
+@app.command(
+    name="run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+def run(
+    command: list[str] = typer.Argument(metavar="-- COMMAND [ARGUMENT]..."),
+    json_file: str | None = typer.Option(
+        None, "--json", metavar="FILE", help="Also write the summary to this file."
+    ),
+) -> None:
+    """Run a command and print what it did to the GPUs; exits with the command's own code."""
+    from envcheck.watch.run import run as run_command
+
+    raise typer.Exit(run_command(command, json_file=json_file))

@@ -1,0 +1,1 @@
+"""What GPUs do over time: sampled, printed, recorded, held against alarms. Must not know rules."""
