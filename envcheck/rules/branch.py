@@ -220,7 +220,7 @@ def _by_module(gpu: Gpu, driver: Driver, kb: Knowledge) -> str:
 def _open_modules(gpu: Gpu, kb: Knowledge) -> str:
     """Whether it is "unsupported", "supported" or "required"; "" when the GPU is not known."""
     product = kb.gpu_by_name(gpu.name).gpu if isinstance(gpu.name, str) else None
-    if product and (product.sm == gpu.sm or isinstance(gpu.sm, Missing)):
+    if product:
         return product.open_modules
     arch = kb.gpus.arch(gpu.sm) if isinstance(gpu.sm, str) else None
     return arch.open_modules if arch else ""

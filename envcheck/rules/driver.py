@@ -44,7 +44,7 @@ def driver_not_loaded(
 
     Sources: https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/
     """
-    if not module_is_missing(driver, gpus, container):
+    if not module_is_missing(driver, gpus, container, kb):
         return
     causes = hindrances(driver, host)
     if not installed(driver):

@@ -64,7 +64,7 @@ def fabric_manager_not_running(
         # Without a switch in sight this rests on NVML's word alone.
         severity=None if manager.nvswitches else WARNING,
         message=message,
-        evidence=(*_evidence(manager, driver), *seen(driver, "module_version")),
+        evidence=(*_evidence(manager, driver), *seen(driver, "version")),
         remedy=remedy,
     )
 
@@ -97,12 +97,12 @@ def fabric_manager_version_mismatch(
     if isinstance(version, Missing) and version.why is Why.ABSENT:
         raise NotApplicable  # not installed: fabric_manager_not_running
     known(version)
-    known(_driver_version(driver))
+    known(driver.version)
     if _differs(manager, driver):
         yield Finding(
             message=f"Fabric Manager is {words(version)}, the driver is"
-            f" {words(_driver_version(driver))}: they must be of exactly one version.",
-            evidence=(*_evidence(manager, driver), *seen(driver, "module_version")),
+            f" {words(driver.version)}: they must be of exactly one version.",
+            evidence=(*_evidence(manager, driver), *seen(driver, "version")),
             remedy=mend.fabric_manager(host, driver),
         )
 
@@ -114,12 +114,8 @@ def _manager(driver: Driver) -> FabricManager:
     return known(manager)
 
 
-def _driver_version(driver: Driver) -> str | Missing:
-    return driver.module_version if isinstance(driver.module_version, str) else driver.version
-
-
 def _differs(manager: FabricManager, driver: Driver) -> bool:
-    version, wanted = or_none(manager.version), or_none(_driver_version(driver))
+    version, wanted = or_none(manager.version), or_none(driver.version)
     return version is not None and wanted is not None and version != wanted
 
 

@@ -93,7 +93,7 @@ def cuda_visible_devices_hides_gpus(gpus: Gpus, environment: Environment) -> Ite
         severity=severity,
         message=message,
         evidence=(
-            Evidence(VISIBLE, value, environment.source("variables") or "environment"),
+            Evidence(VISIBLE, value, environment.source("variables")),
             Evidence("gpus", gpu_names(gpus.known_devices()), gpus.source("devices")),
         ),
         remedy=Remedy(

@@ -13,7 +13,9 @@ from envcheck.rules.container import foreign, jetson
 from envcheck.rules.install_driver import newer_driver
 
 
-def module_is_missing(driver: Driver, gpus: Gpus, container: Container | Missing) -> bool:
+def module_is_missing(
+    driver: Driver, gpus: Gpus, container: Container | Missing, kb: Knowledge
+) -> bool:
     """Whether this machine's GPU is without its kernel module.
 
     Raises:
@@ -22,6 +24,9 @@ def module_is_missing(driver: Driver, gpus: Gpus, container: Container | Missing
     """
     if not gpus.devices or foreign(container) or jetson(container):
         raise NotApplicable
+    archs = [kb.gpus.arch(gpu.sm) for gpu in gpus.known_devices() if isinstance(gpu.sm, str)]
+    if any(arch is not None and arch.integrated for arch in archs):
+        raise NotApplicable  # a Jetson of which nothing else is known
     module = driver.module_version
     if driver.nvml == "ok" or isinstance(module, str):
         return False
@@ -39,7 +44,7 @@ def hindrances(driver: Driver, host: Host | Missing) -> dict[str, str]:
         found["kernel_headers_missing"] = (
             "the module is not built, for want of the kernel's headers"
         )
-    elif _unbuilt(driver):
+    elif or_none(driver.module_built) is False:
         found["kernel_module_not_built"] = "the module is not built for this kernel"
     if _refused(driver, host):
         found["secure_boot_blocks_driver"] = "Secure Boot refuses the unsigned module"
@@ -69,7 +74,7 @@ def nouveau_loaded(
 
     Sources: https://docs.nvidia.com/cuda/cuda-installation-guide-linux/#disabling-nouveau
     """
-    if not module_is_missing(driver, gpus, container) or not known(driver.nouveau_loaded):
+    if not module_is_missing(driver, gpus, container, kb) or not known(driver.nouveau_loaded):
         return
     if or_none(driver.module_built):
         remedy = mend.without_nouveau(host, driver)
@@ -109,7 +114,7 @@ def secure_boot_blocks_driver(
     Sources: https://wiki.debian.org/SecureBoot#MOK_-_Machine_Owner_Key
     https://ubuntu.com/blog/how-to-sign-things-for-secure-boot
     """
-    if not module_is_missing(driver, gpus, container):
+    if not module_is_missing(driver, gpus, container, kb):
         return
     built = known(driver.module_built)
     if not known(host.secure_boot) or not built:
@@ -162,7 +167,7 @@ def kernel_module_not_built(
     Sources: https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/
     https://github.com/dell/dkms
     """
-    if not module_is_missing(driver, gpus, container):
+    if not module_is_missing(driver, gpus, container, kb):
         return
     if known(driver.module_built) or _without_headers(driver):
         return
@@ -181,7 +186,7 @@ def kernel_module_not_built(
 
 @rule("DRV007", severity=ERROR, subject="driver")
 def kernel_headers_missing(
-    driver: Driver, gpus: Gpus, container: Container | Missing, host: Host | Missing
+    driver: Driver, gpus: Gpus, container: Container | Missing, host: Host | Missing, kb: Knowledge
 ) -> Iterator[Finding]:
     """DKMS could not build the NVIDIA module: the running kernel's headers are not installed.
 
@@ -197,7 +202,7 @@ def kernel_headers_missing(
 
     Sources: https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/
     """
-    if not module_is_missing(driver, gpus, container) or known(driver.module_built):
+    if not module_is_missing(driver, gpus, container, kb) or known(driver.module_built):
         return
     known(driver.headers)
     if _without_headers(driver):
@@ -216,10 +221,6 @@ def _without_headers(driver: Driver) -> bool:
         and or_none(driver.headers) is False
         and bool(or_none(driver.dkms))
     )
-
-
-def _unbuilt(driver: Driver) -> bool:
-    return installed(driver) and or_none(driver.module_built) is False
 
 
 def _refused(driver: Driver, host: Host | Missing) -> bool:

@@ -151,7 +151,7 @@ def trusted(host: Host | Missing, driver: Driver) -> Remedy:
 
 def fabric_manager(host: Host | Missing, driver: Driver) -> Remedy:
     """Fabric Manager of exactly the driver's version, started now and at every boot."""
-    version = or_none(driver.module_version) or or_none(driver.version)
+    version = or_none(driver.version)
     if version is None or not re.fullmatch(r"[\d.]+", version):
         return Remedy("Install Fabric Manager of exactly the driver's version, and start it.")
     install = "sudo apt-get install -y --allow-downgrades"

@@ -1,5 +1,7 @@
 """Rules about which GPUs a driver branch and a kind of kernel module serve."""
 
+import pytest
+
 from envcheck.facts import NOT_ASKED, Gpu, Gpus, absent
 from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, report, skips
 from tests.rules.places import in_docker, on_jetson, unloaded
@@ -36,6 +38,33 @@ def test_an_old_display_card_beside_the_gpu_that_computes() -> None:
                      driver__version="595.58.03")  # fmt: skip
     finding = fires("gpu_dropped_by_driver_branch", machine)
     assert (finding.severity, finding.subject) == ("warning", "GPU 1")
+
+
+def test_a_gpu_for_each_kind_of_module() -> None:
+    """One needs the open module, the other cannot use it."""
+    machine = change(healthy(), gpus__devices=(RTX_5090, V100), driver__version="580.126.20")
+    finding = fires("open_module_unsupported", machine)
+    assert finding.severity == "warning" and finding.remedy is not None
+    assert finding.remedy.text.startswith("No driver serves all")
+
+
+def test_a_product_nobody_has_heard_of_is_judged_by_its_architecture() -> None:
+    new = gpu(name="NVIDIA Quux 9000", sm="12.0", pci_id="10de:ffff")
+    closed = change(healthy(), driver__module_flavor="proprietary")
+    fires("open_module_required", change(closed, gpus__devices=(new,), driver__version="580.65.06"))
+    unknown = gpu(name="NVIDIA Quux 9000", sm=NOT_ASKED, pci_id="10de:ffff")
+    passes("open_module_required", change(closed, gpus__devices=(unknown,)))
+
+
+def test_what_was_not_asked_is_not_passed() -> None:
+    pasted = change(
+        healthy(),
+        driver__version=NOT_ASKED,
+        driver__library_version=NOT_ASKED,
+        driver__module_flavor=NOT_ASKED,
+    )
+    skips("gpu_dropped_by_driver_branch", pasted)
+    skips("open_module_required", pasted)
 
 
 def test_two_gpus_that_no_driver_serves_together() -> None:
@@ -132,8 +161,14 @@ def test_no_module_is_loaded() -> None:
     )
 
 
-def test_a_card_the_driver_does_not_take_is_not_lost() -> None:
-    silent = Gpu(index=1, name="Tesla K80", sm="3.7", lost="on the bus, not answering",
-                 hung=NOT_ASKED)  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "sm", "cause"),
+    [
+        ("Tesla K80", "3.7", "gpu_dropped_by_driver_branch"),
+        ("Tesla V100-PCIE-32GB", "7.0", "open_module_unsupported"),
+    ],
+)
+def test_a_card_the_driver_does_not_take_is_not_lost(name: str, sm: str, cause: str) -> None:
+    silent = Gpu(index=1, name=name, sm=sm, lost="on the bus, not answering", hung=None)
     found = {f.name for f in report(change(healthy(), gpus__devices=(gpu(0), silent))).findings}
-    assert "gpu_dropped_by_driver_branch" in found and "gpu_lost" not in found
+    assert cause in found and "gpu_lost" not in found

@@ -3,8 +3,8 @@
 import pytest
 
 from envcheck.facts import NOT_ASKED, DeviceNode, Gpus, absent
-from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, report, skips
-from tests.rules.places import in_docker, in_wsl2, on_jetson, without_gpu_in_docker
+from tests.rules.machine import change, fires, healthy, not_applicable, passes, report, skips
+from tests.rules.places import in_docker, on_jetson, without_gpu_in_docker
 
 GPU_NODES = (DeviceNode("/dev/nvidiactl", True), DeviceNode("/dev/nvidia0", True))
 
@@ -23,6 +23,30 @@ def test_nothing_tells_that_the_machine_has_a_gpu() -> None:
         gpus=Gpus(devices=()), driver__module_version=absent("no NVIDIA kernel module")
     )
     assert fires("container_without_gpu", machine).severity == "warning"
+
+
+def test_either_the_module_or_the_bus_tells_of_the_gpu() -> None:
+    by_module = without_gpu_in_docker(gpus=Gpus(devices=()))
+    by_bus = without_gpu_in_docker(driver__module_version=absent("hidden"))
+    for machine in (by_module, by_bus, change(by_module, gpus=NOT_ASKED)):
+        finding = fires("container_without_gpu", machine)
+        assert finding.severity == "error" and "The machine it runs on" in finding.message
+
+
+def test_docker_in_wsl_with_the_gpu_and_an_nvml_that_fails() -> None:
+    machine = in_docker(
+        container__wsl=2, driver__device_nodes=(), driver__nvml="other: nvmlInit_v2: UNKNOWN"
+    )
+    passes("container_without_gpu", machine)
+
+
+def test_libraries_without_a_version_are_libraries() -> None:
+    machine = in_docker(
+        driver__library_version=absent("libcuda.so.1.1 has no version in its name"),
+        driver__nvml="other: nvmlInit_v2: UNKNOWN",
+        driver__device_nodes=GPU_NODES,
+    )
+    passes("container_without_gpu", machine)
 
 
 def test_driver_without_devices() -> None:
@@ -111,16 +135,3 @@ def test_capabilities_mean_nothing_here() -> None:
     not_applicable(
         name, in_docker(container__runtime="apptainer", container__video_libraries=False)
     )
-
-
-# ---- WSL -------------------------------------------------------------------------------------
-
-
-def test_windows_driver_in_wsl2_is_silent() -> None:
-    result = report(in_wsl2())
-    assert [f.name for f in result.findings] == []
-    assert not result.crashed and result.verdict == "fit"
-
-
-def test_two_rtx_in_wsl2() -> None:
-    passes("wsl_gpu_count_limit", in_wsl2(gpus__devices=(gpu(0), gpu(1))))

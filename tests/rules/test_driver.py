@@ -52,6 +52,26 @@ def test_driver_is_loaded() -> None:
     passes("driver_not_loaded", healthy())
 
 
+def test_nvml_answers_although_proc_hides_the_module() -> None:
+    passes("driver_not_loaded", unloaded(driver__nvml="ok"))
+
+
+def test_sources_of_dkms_alone_are_a_driver() -> None:
+    machine = unloaded(
+        driver__library_version=absent("none"),
+        driver__dkms=(DkmsBuild("550.54.15", "5.15.0-105-generic", "installed"),),
+    )
+    finding = fires("driver_not_loaded", machine)
+    assert "it is installed" in finding.message
+
+
+def test_an_unsigned_module_is_no_matter_without_secure_boot() -> None:
+    finding = fires("driver_not_loaded", unloaded(driver__module_signed=False))
+    assert "Secure Boot" not in finding.message
+    refused = unloaded(driver__module_signed=False, host__secure_boot=True)
+    assert "Secure Boot" in fires("driver_not_loaded", refused).message
+
+
 @pytest.mark.parametrize("machine", [without_gpu_in_docker(), in_wsl2(), on_jetson()])
 def test_driver_is_not_this_systems(machine: object) -> None:
     not_applicable("driver_not_loaded", machine)  # type: ignore[arg-type]
@@ -83,6 +103,8 @@ def test_a_windows_driver_is_measured_by_windows_numbers() -> None:
     assert finding.remedy is not None
     assert "Windows" in finding.remedy.text and finding.remedy.commands == ()
     passes("driver_too_old", in_wsl2())
+    fires("driver_too_old", change(healthy(), host__platform="windows", driver__version="526.98"))
+    passes("driver_too_old", change(healthy(), driver__version="526.98"))
 
 
 def test_in_a_container_the_host_gets_the_driver() -> None:
@@ -95,7 +117,10 @@ def test_a_cpu_build_needs_no_driver() -> None:
     not_applicable(
         "driver_too_old", change(healthy(), torch__cuda=None, driver__version="470.256.02")
     )
-    not_applicable("driver_too_old", on_jetson())
+    not_applicable("driver_too_old", on_jetson(driver__version="470.256.02"))
+    not_applicable(
+        "driver_too_old", change(healthy(), gpus__devices=(), driver__version="470.256.02")
+    )
 
 
 # ---- driver_library_mismatch -----------------------------------------------------------------
@@ -109,6 +134,14 @@ def test_libraries_were_updated_under_the_loaded_module() -> None:
     )
     finding = fires("driver_library_mismatch", machine)
     assert "550.54.15" in finding.message and "550.90.07" in finding.message
+
+
+@pytest.mark.parametrize("library", ["550.54.15", absent("no libcuda.so.1")])
+def test_nvml_fails_for_another_reason(library: object) -> None:
+    machine = change(
+        healthy(), driver__library_version=library, driver__nvml="no_permission: nvmlInit_v2"
+    )
+    passes("driver_library_mismatch", machine)
 
 
 def test_a_second_copy_of_the_libraries_that_is_not_used() -> None:
@@ -156,10 +189,16 @@ def test_nodes_are_closed_to_this_user() -> None:
 
 
 def test_uvm_alone_is_closed() -> None:
-    fires(
-        "device_nodes_unusable",
-        change(healthy(), driver__device_nodes=nodes(ctl=True, uvm=False, gpu0=True)),
-    )
+    machine = change(healthy(), driver__device_nodes=nodes(ctl=True, uvm=False, gpu0=True))
+    assert UVM in fires("device_nodes_unusable", machine).message
+
+
+def test_every_gpu_is_closed() -> None:
+    closed = nodes(ctl=True, uvm=True, gpu0=False, gpu1=False)
+    finding = fires("device_nodes_unusable", change(healthy(), driver__device_nodes=closed))
+    assert GPU0 in finding.message
+    (item,) = (item for item in finding.evidence if item.what == "driver.device_nodes")
+    assert f"{GPU0} (closed)" in item.value and f"{CTL} (closed)" not in item.value
 
 
 def test_container_lost_its_device_cgroup() -> None:
@@ -199,6 +238,24 @@ def test_missing_nodes_are_not_the_cause(nvml: str) -> None:
     passes("device_nodes_unusable", change(healthy(), driver__device_nodes=(), driver__nvml=nvml))
 
 
-@pytest.mark.parametrize("machine", [unloaded(), in_wsl2(), on_jetson()])
+def test_nodes_are_there_and_nvml_fails() -> None:
+    there = nodes(ctl=True, gpu0=True)
+    machine = change(healthy(), driver__device_nodes=there, driver__nvml="other: nvmlInit_v2")
+    passes("device_nodes_unusable", machine)
+
+
+def test_a_container_without_nodes_was_given_none() -> None:
+    passes("device_nodes_unusable", without_gpu_in_docker(driver__nvml="driver_not_loaded: x"))
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        unloaded(),
+        in_wsl2(driver__module_version="550.54.15", driver__nvml="other: x"),
+        on_jetson(driver__module_version="540.4.0"),
+        change(healthy(), gpus__devices=(), driver__device_nodes=(), driver__nvml="other: x"),
+    ],
+)
 def test_nodes_are_not_expected(machine: object) -> None:
     not_applicable("device_nodes_unusable", machine)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import pytest
 
 from envcheck.facts import NOT_ASKED, FabricManager, absent, blocked
-from tests.rules.machine import change, fires, healthy, not_applicable, passes, report
+from tests.rules.machine import change, fires, healthy, not_applicable, passes, report, skips
 from tests.rules.places import in_docker, with_nvswitches
 
 OUTSIDE = blocked("the machine's own processes cannot be seen from here")
@@ -15,7 +15,8 @@ def test_service_is_stopped() -> None:
         driver__fabric_manager=FabricManager(4, "550.54.15", False, "in_progress")
     )
     finding = fires("fabric_manager_not_running", machine)
-    assert finding.severity == "error" and "4 NVSwitches" in finding.message
+    assert finding.severity == "error"
+    assert "4 NVSwitches" in finding.message and "in_progress" in finding.message
     assert finding.remedy is not None
     assert finding.remedy.commands[0] == "sudo systemctl enable nvidia-fabricmanager"
 
@@ -29,8 +30,8 @@ def test_service_is_not_installed() -> None:
 
 
 def test_host_of_a_virtual_machine_has_not_set_the_fabric_up() -> None:
-    machine = change(healthy(), driver__fabric_manager=FabricManager(0, NONE, False, "in_progress"))
-    finding = fires("fabric_manager_not_running", machine)
+    image = FabricManager(0, "535.54.03", False, "in_progress")
+    finding = fires("fabric_manager_not_running", change(healthy(), driver__fabric_manager=image))
     assert finding.severity == "warning" and "host" in str(finding.remedy)
     assert finding.remedy is not None and finding.remedy.commands == ()
 
@@ -74,6 +75,20 @@ def test_versions_differ() -> None:
     finding = fires("fabric_manager_version_mismatch", machine)
     assert "550.90.07" in finding.message and "550.54.15" in finding.message
     assert [f.name for f in report(machine).findings] == ["fabric_manager_version_mismatch"]
+
+
+def test_an_image_with_another_version_on_a_host_that_has_its_own() -> None:
+    manager = FabricManager(4, "535.54.03", OUTSIDE, "completed")
+    not_applicable("fabric_manager_version_mismatch", in_docker(driver__fabric_manager=manager))
+
+
+def test_a_version_that_is_not_known() -> None:
+    name = "fabric_manager_version_mismatch"
+    manager = FabricManager(4, NONE, True, "completed")
+    not_applicable(name, with_nvswitches(driver__fabric_manager=manager))
+    manager = FabricManager(4, blocked("no permission"), True, "completed")
+    assert "permission" in skips(name, with_nvswitches(driver__fabric_manager=manager))
+    assert "not asked" in skips(name, change(healthy(), driver__fabric_manager=NOT_ASKED))
 
 
 def test_versions_are_the_same_and_the_service_is_stopped() -> None:

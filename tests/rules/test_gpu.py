@@ -37,11 +37,17 @@ def test_wsl_whose_windows_has_no_driver() -> None:
 def test_a_rocm_build_wants_another_makers_gpu() -> None:
     machine = change(healthy(), gpus=NO_GPU, torch__cuda=None, torch__hip="6.1")
     not_applicable("no_gpu_on_this_machine", machine)
+    machine = change(healthy(), gpus=NO_GPU, torch__cuda=None, torch__xpu="20250101")
+    not_applicable("no_gpu_on_this_machine", machine)
 
 
 @pytest.mark.parametrize("place", [in_docker, without_gpu_in_docker, on_jetson])
 def test_other_checks_say_it(place: object) -> None:
     not_applicable("no_gpu_on_this_machine", place(gpus=NO_GPU))  # type: ignore[operator]
+
+
+def test_wsl1_is_said_by_another_check() -> None:
+    not_applicable("no_gpu_on_this_machine", in_wsl2(gpus=NO_GPU, container__wsl=1))
 
 
 def test_a_machine_with_a_gpu() -> None:

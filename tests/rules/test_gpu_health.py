@@ -68,6 +68,7 @@ def test_no_spare_row_is_left() -> None:
         (("hw_slowdown", "hw_thermal_slowdown"), "91 °C"),
         (("sw_power_cap", "hw_power_brake_slowdown"), "power brake"),
         (("hw_slowdown",), "hw_slowdown"),
+        (("gpu_idle", "hw_slowdown", "hw_thermal_slowdown"), "too hot"),
     ],
 )
 def test_hardware_slows_the_gpu_down(reasons: tuple[str, ...], word: str) -> None:
@@ -88,6 +89,13 @@ def test_hardware_slows_the_gpu_down(reasons: tuple[str, ...], word: str) -> Non
 )
 def test_how_a_healthy_gpu_works(reasons: tuple[str, ...]) -> None:
     passes("hardware_throttling", with_gpu(throttle_reasons=reasons, temperature_c=80))
+
+
+def test_temperature_is_named_where_it_matters_and_is_known() -> None:
+    brake = with_gpu(throttle_reasons=("hw_power_brake_slowdown",), temperature_c=40)
+    assert "°C" not in fires("hardware_throttling", brake).message
+    unread = with_gpu(throttle_reasons=("hw_thermal_slowdown",), temperature_c=NOT_ASKED)
+    assert "°C" not in fires("hardware_throttling", unread).message
 
 
 def test_eight_hot_gpus_share_one_finding() -> None:

@@ -1,6 +1,7 @@
 """Rules about the operating system's limits."""
 
 from envcheck.facts import NOT_ASKED
+from envcheck.finding import Effect
 from tests.rules.machine import change, fires, healthy, passes, skips
 from tests.rules.places import in_docker
 
@@ -28,6 +29,7 @@ def test_a_tiny_one_outside_a_container_is_mounted_again() -> None:
     finding = fires("shm_too_small", machine)
     assert finding.remedy is not None
     assert finding.remedy.commands == ("sudo mount -o remount,size=50% /dev/shm",)
+    assert finding.remedy.effects == (Effect("host.shm_bytes", 256 << 30),)
 
 
 def test_another_root_has_no_shm() -> None:

@@ -68,6 +68,10 @@ def test_nouveau_without_an_installed_driver_asks_for_one() -> None:
     assert any("apt-get install" in command for command in finding.remedy.commands)
 
 
+def test_nouveau_has_nothing_to_do_with_it() -> None:
+    passes("nouveau_loaded", unloaded())
+
+
 def test_nouveau_drives_another_card_beside_the_nvidia_driver() -> None:
     passes("nouveau_loaded", change(healthy(), driver__nouveau_loaded=True))
 
@@ -117,6 +121,13 @@ def test_secure_boot_with_a_loaded_module_is_well() -> None:
 def test_secure_boot_is_not_blamed_for_what_nouveau_does() -> None:
     passes(
         "secure_boot_blocks_driver", unloaded(host__secure_boot=True, driver__nouveau_loaded=True)
+    )
+
+
+def test_secure_boot_is_not_blamed_for_a_module_that_is_not_there() -> None:
+    passes(
+        "secure_boot_blocks_driver",
+        unloaded(host__secure_boot=True, driver__module_signed=False, driver__module_built=False),
     )
 
 

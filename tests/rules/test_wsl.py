@@ -1,7 +1,11 @@
 """Rules about WSL."""
 
+from typing import Any
+
+import pytest
+
 from envcheck.facts import DkmsBuild, Environment, Gpus, Library, failed
-from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, skips
+from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, report, skips
 from tests.rules.places import in_wsl2
 
 LINUX = Library(
@@ -17,13 +21,27 @@ def test_a_linux_libcuda_is_loaded_in_wsl2() -> None:
     assert LINUX.path in finding.message
     assert finding.remedy is not None
     assert f"dpkg -S {LINUX.path}" in finding.remedy.commands[0]
+    machine = in_wsl2(loader__libcuda=LINUX, host__os_id="fedora")
+    finding = fires("wsl1_or_linux_driver_in_wsl", machine)
+    assert finding.remedy is not None and finding.remedy.commands == ()
 
 
-def test_a_linux_driver_without_its_libcuda_in_sight() -> None:
+def test_windows_driver_in_wsl2_is_silent() -> None:
+    result = report(in_wsl2())
+    assert [f.name for f in result.findings] == []
+    assert not result.crashed and result.verdict == "fit"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"driver__dkms": (DkmsBuild("550.90.07", "", "added"),)},
+        {"driver__dkms": (), "driver__module_built": True},
+    ],
+)
+def test_a_linux_driver_without_its_libcuda_in_sight(left: dict[str, Any]) -> None:
     machine = in_wsl2(
-        loader=failed("crashed"),
-        driver__nvml="driver_not_loaded: nvmlInit_v2",
-        driver__dkms=(DkmsBuild("550.90.07", "", "added"),),
+        loader=failed("crashed"), driver__nvml="driver_not_loaded: nvmlInit_v2", **left
     )
     finding = fires("wsl1_or_linux_driver_in_wsl", machine)
     assert finding.remedy is not None and finding.remedy.commands == ()
