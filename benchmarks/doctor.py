@@ -2,9 +2,9 @@
 
     python benchmarks/doctor.py ENV [RUNS]
 
-ENV is a venv with torch (the figures in docs/performance.md: torch 2.4.0, CUDA 12.1). The two run in
-turn, after one round that is not counted; medians and their ratio are printed. CPU time includes the
-children each program waits for; memory is the largest single process.
+ENV is a venv with torch (the figures in docs/performance.md: torch 2.4.0, CUDA 12.1). The two run
+in turn, after one round that is not counted; medians and their ratio are printed. CPU time includes
+the children each program waits for; memory is the largest single process.
 """
 
 import os

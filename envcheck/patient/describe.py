@@ -3,6 +3,7 @@
 Run with `-I -S`, so that neither the working directory nor any `.pth` file runs code: the site
 folders are worked out here as data, by the rules of the `site` module.
 """
+
 import json
 import os
 import sys
@@ -28,14 +29,15 @@ def site_folders(prefixes):
 
 
 def library_folder():
-    """"python3.13", or "python3.13t" for a free-threaded build."""
+    """ "python3.13", or "python3.13t" for a free-threaded build."""
     threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
     return "python%d.%d%s" % (sys.version_info[0], sys.version_info[1], threaded)
 
 
 def venv():
     """(prefix of the virtual environment or None, whether it sees the system's packages)."""
-    for folder in (os.path.dirname(sys.executable), os.path.dirname(os.path.dirname(sys.executable))):
+    folder = os.path.dirname(sys.executable)
+    for folder in (folder, os.path.dirname(folder)):
         config = os.path.join(folder, "pyvenv.cfg")
         try:
             with open(config, encoding="utf-8", errors="replace") as lines:

@@ -11,11 +11,12 @@ import pytest
 
 pytestmark = pytest.mark.real
 
+DOCTOR = [sys.executable, "-m", "envcheck", "doctor", "--format", "json", "--python"]
+
 
 def doctor(python: Path, *arguments: str) -> dict[str, Any]:
     ran = subprocess.run(
-        [sys.executable, "-m", "envcheck", "doctor", "--format", "json", "--python", python]
-        + list(arguments),
+        [*DOCTOR, str(python), *arguments],
         capture_output=True,
         text=True,
         check=False,
