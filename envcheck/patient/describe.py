@@ -36,8 +36,8 @@ def library_folder():
 
 def venv():
     """(prefix of the virtual environment or None, whether it sees the system's packages)."""
-    folder = os.path.dirname(sys.executable)
-    for folder in (folder, os.path.dirname(folder)):
+    beside = os.path.dirname(sys.executable)
+    for folder in (beside, os.path.dirname(beside)):
         config = os.path.join(folder, "pyvenv.cfg")
         try:
             with open(config, encoding="utf-8", errors="replace") as lines:
