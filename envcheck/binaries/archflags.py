@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from envcheck.binaries.elf import read_elf
-from envcheck.binaries.errors import Malformed
+from envcheck.binaries.errors import Malformed, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envcheck.binaries.source import ByteSource
 
 _CHUNK = 1 << 20
+_MAX_DATA = 128 << 20  # bytes; libtorch_python has less than 1 MB
 _MAX_LIST = 1 << 10  # bytes; the longest known list has 60
 _STARTS = (b"\0sm_", b"\0compute_")  # looked for with `find`: a regex is 50 times slower here
 _ARCH = rb"(?:sm|compute)_\d{2,3}[af]?"
@@ -48,6 +49,8 @@ def _chunks(elf: Elf) -> Iterator[bytes]:
     """The read-only data, each chunk with the end of the one before it."""
     for section in elf.sections_named(".rodata"):
         start, end = elf.contents_range(section)
+        if end - start > _MAX_DATA:
+            raise TooLarge(f"read-only data of {end - start} bytes")
         tail = b"\0"  # a list may stand at the very start
         for at in range(start, end, _CHUNK):
             chunk = tail + elf.source.read_at(at, min(_CHUNK, end - at))

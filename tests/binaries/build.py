@@ -23,6 +23,7 @@ class Section(NamedTuple):
     type: int = PROGBITS
     flags: int = 0
     size: int | None = None  # what the header claims
+    offset: int | None = None  # what the header claims
 
 
 # ---- GPU code -----------------------------------------------------------------------------
@@ -138,8 +139,8 @@ def elf(
         note = struct.pack("<III4s", 4, len(build_id), 3, b"GNU\0") + build_id
         headers.append((4, place(".note.gnu.build-id", Section(note)), len(note)))
     if interpreter:
-        text = interpreter.encode() + b"\0"
-        headers.append((3, place(".interp", Section(text)), len(text)))
+        path = interpreter.encode() + b"\0"
+        headers.append((3, place(".interp", Section(path)), len(path)))
     for name, content in (sections or {}).items():
         place(name, content if isinstance(content, Section) else Section(content))
     headers.insert(0, (1, 0, len(out)))
@@ -157,6 +158,7 @@ def elf(
         sections_at, count = len(out), len(rows)
         for name_at, section, at in rows:
             size = len(section.data) if section.size is None else section.size
+            at = at if section.offset is None else section.offset
             out += struct.pack(
                 f"<II{word * 4}II{word * 2}",
                 *(name_at, section.type, section.flags, BASE + at, at, size, 0, 0, 8, 0),
