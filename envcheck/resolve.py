@@ -1,66 +1,285 @@
-"""Which torch build fits these GPUs, this driver and this Python, and the command that installs it.
+"""Which torch builds run on these GPUs with this driver and Python, the best one first.
 
-Pure: facts (real or what-if) and knowledge in, ranked builds out. Must not know probes.
+Pure: facts (real or what-if) and knowledge in, judged builds out. Must not know probes, nor how a
+build is installed (`envcheck.install`).
 """
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
 
 import msgspec
 
 from envcheck import compat
-from envcheck.kb import Knowledge
-from envcheck.kb.builds import Build
-from envcheck.kb.versions import order
+from envcheck.kb import Knowledge, order
+from envcheck.kb.builds import Build, Platform
+from envcheck.kb.pep440 import within
+
+Verdict = Literal["runs", "no", "unknown"]
+How = Literal["native", "binary", "ptx", "no", "unknown"]
+Constraint = Literal["gpu", "driver", "python", "glibc"]
+
+_HOW: dict[How, int] = {"native": 0, "binary": 1, "unknown": 2, "ptx": 3, "no": 4}
+_VERDICT: dict[Verdict, int] = {"runs": 2, "unknown": 1, "no": 0}
+_TAG_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_\w+")
+COMPANIONS = ("torchvision", "torchaudio")
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a build must fit; None and () mean "not known", which excludes nothing."""
+class Card(msgspec.Struct, frozen=True):
+    """A GPU model. Several of one model count once."""
 
-    sms: tuple[str, ...] = ()  # compute capabilities, "9.0"
+    name: str | None  # "NVIDIA H100 80GB HBM3"; None: only the compute capability is known
+    sm: str  # "9.0"
+
+    def __str__(self) -> str:
+        sass = f"sm_{self.sm.replace('.', '')}"
+        return f"{self.name} ({sass})" if self.name else sass
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a build must run on; None and () mean "not known"."""
+
+    gpus: tuple[Card, ...] = ()
     driver: str | None = None  # "535.104.05"
-    python: str | None = None  # "3.11"
-    platform: str = "linux-x86_64"
+    python: str | None = None  # "3.11", "3.13t"
+    glibc: str | None = None  # "2.31"
+    platform: Platform = "linux-x86_64"
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """One build, with the companions that pair with it and where its wheels lie."""
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine, and which builds are asked about."""
+
+    machine: Machine
+    torch: str | None = None  # PEP 440 specifier, "==2.4.*"
+    cuda: str | None = None  # "12.1"
+    wsl: bool = False  # Linux with the Windows driver
+    companions: tuple[str, ...] = COMPANIONS  # to be installed with torch
+
+    @property
+    def windows_driver(self) -> bool:
+        """Whether driver versions are counted as on Windows."""
+        return self.wsl or self.machine.platform == "windows-x86_64"
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """One build and whether it runs. `how` is about its code alone, whatever else excludes it."""
 
     build: Build
-    torchvision: str | None
-    torchaudio: str | None
-    index_url: str
+    cuda: str
+    verdict: Verdict
+    how: How
+    driver: compat.DriverVerdict | None  # None: no driver is known, or none that counts
+    reasons: tuple[str, ...]
+    excluded: frozenset[Constraint]
+    companions: Mapping[str, str]  # of those asked for, the releases that pair with it
 
-    def packages(self, companions: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Pinned requirements of torch and the named companions."""
-        pins = {"torchvision": self.torchvision, "torchaudio": self.torchaudio}
-        return (
-            f"torch=={self.build.torch}",
-            *(f"{name}=={pins[name]}" for name in companions if pins.get(name)),
+
+def judge(request: Request, kb: Knowledge) -> tuple[Judged, ...]:
+    """Every CUDA build asked about, the best first.
+
+    What runs comes first; then the newest torch; of one release the build that has all companions,
+    whose CUDA the driver serves by itself, that `pip install torch` brings, with the newest CUDA.
+    """
+    judge = _Judge(request, kb)
+    return tuple(sorted(map(judge.judge, candidates(request, kb)), key=_rank, reverse=True))
+
+
+def best(judged: tuple[Judged, ...]) -> Judged | None:
+    """The build to install; None when nothing is known to run."""
+    return judged[0] if judged and judged[0].verdict == "runs" else None
+
+
+def candidates(request: Request, kb: Knowledge) -> tuple[Build, ...]:
+    """The CUDA builds that a request asks about, whether they run or not."""
+    return tuple(
+        build
+        for build in kb.builds
+        if build.cuda is not None
+        and build.platform == request.machine.platform
+        and (request.cuda is None or build.cuda == request.cuda)
+        and (request.torch is None or within(build.torch, request.torch))
+    )
+
+
+def glibc_of(build: Build) -> str | None:
+    """The oldest glibc a build works with; None: not known, and older than pip asks for."""
+    match = _TAG_GLIBC.fullmatch(build.manylinux or "")
+    return build.glibc or (f"{match[1]}.{match[2]}" if match else None)
+
+
+def _rank(one: Judged) -> tuple[object, ...]:
+    full = "no" if one.driver is None else one.driver.how
+    return (
+        _VERDICT[one.verdict],
+        order(one.build.torch),
+        len(one.companions),
+        full != "minor",
+        one.build.default,
+        order(one.cuda),
+    )
+
+
+class _Judge:
+    """One request; what does not depend on the build is worked out once."""
+
+    def __init__(self, request: Request, kb: Knowledge) -> None:
+        self.request, self.kb = request, kb
+        self.machine = request.machine
+        self._drivers: dict[str, compat.DriverVerdict] = {}
+        self._pairs: dict[str, dict[str, str]] = {}
+
+    def judge(self, build: Build) -> Judged:
+        cuda = build.cuda or ""
+        against: dict[Constraint, list[str]] = {}
+        how, code, unsure = self._code(build, cuda, against)
+        driver = self._driver(cuda, against, code, unsure)
+        self._wheel(build, against, unsure)
+        verdict: Verdict = "no" if against else "unknown" if unsure else "runs"
+        refused = [reason for reasons in against.values() for reason in reasons]
+        pairs = self._companions(build, cuda)
+        return Judged(
+            build=build,
+            cuda=cuda,
+            verdict=verdict,
+            how=how,
+            driver=driver,
+            reasons=tuple(refused or unsure + code + self._notes(build, pairs)),
+            excluded=frozenset(against),
+            companions=pairs,
         )
 
+    def _code(
+        self, build: Build, cuda: str, against: dict[Constraint, list[str]]
+    ) -> tuple[How, list[str], list[str]]:
+        """How the build's code runs on every GPU: reasons for, and what cannot be known."""
+        if not self.machine.gpus:
+            return "unknown", [], ["no GPU is named: whether it has code for it is not judged"]
+        if not build.sass and not build.ptx:
+            return "unknown", [], ["which GPU code it holds is not known"]
+        hows: set[How] = set()
+        good, unsure, refused = [], [], []
+        for card in dict.fromkeys(self.machine.gpus):
+            verdict = compat.runs(
+                build.sass,
+                build.ptx,
+                card.sm,
+                cuda=cuda,
+                driver=self.machine.driver,
+                partial=build.partial,
+                windows=self.request.windows_driver,
+                kb=self.kb,
+            )
+            hows.add(verdict.how)
+            if not verdict.runs:
+                refused.append(f"no code for {card}: {verdict.reason}")
+            elif verdict.how == "ptx":
+                unsure.append(
+                    f"{card}: only its PTX {verdict.code} fits; the driver compiles torch's own"
+                    " kernels, and CUDA's libraries may have none for it"
+                )
+            else:
+                good.append(f"{card}: {verdict.reason}")
+        if refused:
+            others = good and len(self.machine.gpus) > 1
+            against["gpu"] = refused + (["the other GPUs could run it"] if others else [])
+        return max(hows, key=_HOW.__getitem__), good, unsure
 
-def best(wanted: Wanted, kb: Knowledge) -> Choice | None:
-    """The newest torch release that fits, in its newest CUDA variant that the driver serves."""
-    fitting = [build for build in kb.builds if fits(build, wanted, kb)]
-    if not fitting:
-        return None
-    build = max(fitting, key=lambda row: (order(row.torch), order(row.cuda or "0")))
-    return Choice(
-        build=build,
-        torchvision=kb.torch.pair("torchvision", build.torch),
-        torchaudio=kb.torch.pair("torchaudio", build.torch),
-        index_url=kb.torch.index_url(build.cuda),
-    )
+    def _driver(
+        self,
+        cuda: str,
+        against: dict[Constraint, list[str]],
+        good: list[str],
+        unsure: list[str],
+    ) -> compat.DriverVerdict | None:
+        """Whether the driver serves this CUDA and still, or already, knows the GPUs."""
+        version = self.machine.driver
+        if cuda not in self._drivers:
+            self._drivers[cuda] = compat.driver_serves(
+                version or "0", cuda, windows=self.request.windows_driver, kb=self.kb
+            )
+        verdict = self._drivers[cuda]
+        if self.integrated:
+            told = unsure if version else good
+            told.append(f"a Jetson's driver comes with JetPack, which must be one for CUDA {cuda}")
+            return None
+        if version is None:
+            if verdict.needed:
+                good.append(f"CUDA {cuda} needs driver {verdict.needed} or newer")
+            return None
+        refused = list(self.unsupported)
+        if verdict.serves is False:
+            refused.insert(0, verdict.reason)
+        elif verdict.serves is None:
+            unsure.append(verdict.reason)
+        else:
+            good.append(verdict.reason)
+        if refused:
+            against["driver"] = refused
+        return verdict
 
+    def _wheel(self, build: Build, against: dict[Constraint, list[str]], unsure: list[str]) -> None:
+        """Whether there is a wheel for this Python that this glibc loads."""
+        python, glibc, needed = self.machine.python, self.machine.glibc, glibc_of(build)
+        if python and build.python and python not in build.python:
+            has = ", ".join(build.python)
+            against["python"] = [f"no wheel for Python {python}, only for {has}"]
+        elif python and not build.python:
+            unsure.append(f"whether there is a wheel for Python {python} is not known")
+        if glibc and needed and order(glibc) < order(needed):
+            against["glibc"] = [f"it needs glibc {needed} or newer, and this is {glibc}"]
 
-def fits(build: Build, wanted: Wanted, kb: Knowledge) -> bool:
-    """Whether nothing known speaks against a CUDA build."""
-    if build.cuda is None or build.platform != wanted.platform or not build.sass:
-        return False
-    if wanted.python and build.python and wanted.python not in build.python:
-        return False
-    if not all(
-        compat.runs(build.sass, build.ptx, sm, cuda=build.cuda, kb=kb).runs for sm in wanted.sms
-    ):
-        return False
-    return wanted.driver is None or (
-        compat.driver_serves(wanted.driver, build.cuda, kb=kb).serves is True
-    )
+    @cached_property
+    def integrated(self) -> bool:
+        """Whether a GPU is a Jetson's, whose driver is not counted like the others'."""
+        archs = [self.kb.gpus.arch(card.sm) for card in self.machine.gpus]
+        return any(arch.integrated for arch in archs if arch)
+
+    @cached_property
+    def unsupported(self) -> tuple[str, ...]:
+        """The GPUs that the driver does not know yet, or no longer."""
+        if self.machine.driver is None:
+            return ()
+        verdicts = [
+            compat.driver_supports_gpu(self.machine.driver, card.sm, kb=self.kb)
+            for card in dict.fromkeys(self.machine.gpus)
+        ]
+        return tuple(dict.fromkeys(v.reason for v in verdicts if v.supports is False))
+
+    def _companions(self, build: Build, cuda: str) -> dict[str, str]:
+        """The releases that pair with a build, where they were built for its CUDA and Python."""
+        if build.torch not in self._pairs:
+            found = {
+                name: self.kb.torch.pair(name, build.torch) for name in self.request.companions
+            }
+            self._pairs[build.torch] = {name: v for name, v in found.items() if v}
+        return {
+            name: version
+            for name, version in self._pairs[build.torch].items()
+            if self._published(version, cuda)
+        }
+
+    def _published(self, version: str, cuda: str) -> bool:
+        """torchaudio is numbered like torch, and one release serves later torches: it was built
+        for the CUDA and Python versions of its own time only.
+        https://github.com/pytorch/pytorch/issues/193651
+        """
+        release = self.kb.torch.release(version)
+        if release is None:
+            return True  # numbered otherwise: made for one torch, in all its variants
+        python = self.machine.python
+        return cuda in release.variants and (python is None or python in release.python)
+
+    def _notes(self, build: Build, pairs: dict[str, str]) -> list[str]:
+        """What is worth knowing of a build that runs."""
+        notes = [
+            f"{gap.library} has no {', '.join(gap.lacks)} code: {gap.what}"
+            for gap in self.kb.torch.gaps_of(build.torch)
+            if any(f"sm_{card.sm.replace('.', '')}" in gap.lacks for card in self.machine.gpus)
+        ]
+        notes += [
+            f"{name} has no release for torch {build.torch} with CUDA {build.cuda}"
+            for name in self.request.companions
+            if name not in pairs
+        ]
+        return notes

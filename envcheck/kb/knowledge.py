@@ -12,8 +12,10 @@ from envcheck.kb.rows import read_file
 
 if TYPE_CHECKING:
     from envcheck.kb.builds import BuildTable
+    from envcheck.kb.channels import ChannelTable
     from envcheck.kb.cuda import CudaTable
     from envcheck.kb.driver import DriverTable
+    from envcheck.kb.extensions import ExtensionTable
     from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
     from envcheck.kb.names import GpuMatch
     from envcheck.kb.packages import PackageTable
@@ -73,6 +75,20 @@ class Knowledge:
         from envcheck.kb.packages import PackageFile, PackageTable
 
         return PackageTable(self._read("packages.toml", PackageFile))
+
+    @cached_property
+    def channels(self) -> "ChannelTable":
+        """How wheels are asked for, and conda channels."""
+        from envcheck.kb.channels import ChannelFile, ChannelTable
+
+        return ChannelTable(self._read("channels.toml", ChannelFile))
+
+    @cached_property
+    def extensions(self) -> "ExtensionTable":
+        """Packages that compile CUDA kernels against torch."""
+        from envcheck.kb.extensions import ExtensionFile, ExtensionTable
+
+        return ExtensionTable(self._read("extensions.toml", ExtensionFile))
 
     @cached_property
     def builds(self) -> "BuildTable":

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 from envcheck import compat
 from envcheck.facts import (
+    Container,
     Driver,
     Environment,
     Gpus,
+    Host,
     Missing,
     PythonEnv,
     TorchBuild,
@@ -38,6 +40,8 @@ def torch_missing(
     python: PythonEnv,
     gpus: Gpus | Missing,
     driver: Driver | Missing,
+    host: Host | Missing,
+    container: Container | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """torch is not installed for the Python that was examined.
@@ -63,7 +67,7 @@ def torch_missing(
         message=f"torch is not installed for {words(python.executable)}"
         f" (chosen by {words(python.chosen_by)}).",
         evidence=seen(python, "executable", "chosen_by"),
-        remedy=install_torch(kb, gpus, driver, python),
+        remedy=install_torch(kb, gpus, driver, python, host, container, torch),
     )
 
 
@@ -98,6 +102,8 @@ def arch_not_in_build(
     environment: Environment | Missing,
     driver: Driver | Missing,
     python: PythonEnv | Missing,
+    host: Host | Missing,
+    container: Container | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """The torch build holds no code for this GPU's compute capability.
@@ -145,7 +151,7 @@ def arch_not_in_build(
             *seen(torch, "sass", "ptx"),
             *(Evidence(f"gpu{gpu.index}.sm", words(gpu.sm), gpus.source("sm")) for gpu in bad[:1]),
         ),
-        remedy=install_torch(kb, gpus, driver, python),
+        remedy=install_torch(kb, gpus, driver, python, host, container, torch),
     )
 
 
@@ -162,6 +168,8 @@ def cpu_only_build(
     gpus: Gpus,
     driver: Driver | Missing,
     python: PythonEnv | Missing,
+    host: Host | Missing,
+    container: Container | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """torch is a CPU build on a machine that has an NVIDIA GPU.
@@ -186,7 +194,7 @@ def cpu_only_build(
             message=f"torch {words(torch.version)} is a CPU build, and this machine has"
             f" {gpu_names(gpus.known_devices()) or 'an NVIDIA GPU'}.",
             evidence=seen(torch, "version", "cuda"),
-            remedy=install_torch(kb, gpus, driver, python),
+            remedy=install_torch(kb, gpus, driver, python, host, container, torch),
         )
 
 
