@@ -44,7 +44,7 @@ class Process(LibrarySearch):
             else:
                 self._loaded[found.name] = found.path
                 self._asked.setdefault(found.path, found.needed_by)
-        name = path.rpartition("/")[2]
+        name = self._read(path, None).soname or path.rpartition("/")[2]
         self._loaded.setdefault(name, path)
         if name not in self.found or self.found[name].path is None:
             self.found[name] = Found(name, "", path, "path")

@@ -18,6 +18,7 @@ class Library(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind",
     meant: str = ""  # the file it would get with LD_LIBRARY_PATH unset; "" : the same or none
     version: str | Missing = NOT_ASKED
     meant_version: str | Missing = NOT_ASKED
+    lacks: tuple[str, ...] | Missing = NOT_ASKED  # symbols `wanted_by` needs: in `meant`, not here
 
 
 class Loader(Fact, frozen=True, kw_only=True, tag="loader"):

@@ -13,6 +13,7 @@ from envcheck.binaries.errors import OpenFailed
 from envcheck.binaries.loader import Found
 from envcheck.binaries.process import Process
 from envcheck.binaries.source import FileSource
+from envcheck.binaries.symbols import SymbolTable
 from envcheck.binaries.versions import needed_versions, newest, provided_versions
 from envcheck.facts import NOT_ASKED, Library, Loader, Missing, TorchBuild, absent, failed, or_none
 from envcheck.probes.host import Host
@@ -40,6 +41,7 @@ COPIES = (
 TORCH_CODE = ("libc10.so", "libtorch_cpu.so", "libtorch_cuda*.so", "libtorch_python.so")
 PROGRAMS = ("/bin/sh", "/usr/bin/env")  # whose search stands for any program's
 # Packages whose name is not that of their library.
+MAX_LACKS = 8  # symbols named of those a library lacks; one is enough to fail
 ROOMS = {"cudart": "cuda_runtime", "nvrtc": "cuda_nvrtc", "cupti": "cuda_cupti"}
 
 
@@ -81,6 +83,9 @@ def _read_loader(
     entries = tuple(entry for entry in re.split("[:;]", library_path) if entry)
     process = Process(files, program, library_path)
     plain = Process(files, program) if entries else None
+    preloaded = host.environ.get("LD_PRELOAD", "").replace(":", " ").split()
+    for each in (process, plain) if plain else (process,):
+        _preload(each, preloaded)
     versions = Versions(host)
     libcuda = _opened(LIBCUDA, process, plain, versions)
     package = None if isinstance(torch, Missing) else or_none(torch.path)
@@ -88,15 +93,13 @@ def _read_loader(
         cuda = (None if isinstance(torch, Missing) else or_none(torch.cuda)) or ""
         for each in (process, plain) if plain else (process,):
             start_torch(each, host, package, interpreter.path, cuda)
-    libraries, lost = _cuda_libraries(process, plain, versions)
+    libraries, lost = _cuda_libraries(files, process, plain, versions)
     libstdcxx = _opened(LIBSTDCXX, process, plain, versions)
     glibcxx, glibc = _needs(files, host, package)
     unread = torch if isinstance(torch, Missing) else absent("torch's folder was not found")
     return Loader(
         ld_library_path=entries if asked else NOT_ASKED,
-        ld_preload=tuple(host.environ.get("LD_PRELOAD", "").replace(":", " ").split())
-        if asked
-        else NOT_ASKED,
+        ld_preload=tuple(preloaded) if asked else NOT_ASKED,
         libcuda=libcuda,
         libcuda_copies=_copies(host, interpreter, entries, versions),
         libraries=libraries if package else unread,
@@ -130,16 +133,52 @@ def _program(host: Host, interpreter: Interpreter | Missing) -> str | None:
     return None
 
 
+def _preload(process: Process, names: list[str]) -> None:
+    """What LD_PRELOAD names comes first; the loader passes over what it cannot read."""
+    for name in names:
+        try:
+            if "/" in name:
+                process.load(name)
+            else:
+                process.open(name)
+        except BinaryError:
+            continue
+
+
 # ---- libraries as facts -----------------------------------------------------------------------
 
 
 def _cuda_libraries(
-    process: Process, plain: Process | None, versions: "Versions"
+    files: Files, process: Process, plain: Process | None, versions: "Versions"
 ) -> tuple[tuple[Library, ...], tuple[str, ...]]:
     names = [name for name in process.found if CUDA_LIBRARY.match(name)]
-    found = [_library(process.found[name], plain, versions) for name in names]
-    lost = [name for name in names if process.found[name].path is None]
-    return tuple(library for library in found if library), tuple(lost)
+    libraries: list[Library] = []
+    lost: list[str] = []
+    for name in names:
+        found = process.found[name]
+        library = _library(found, plain, versions)
+        if library is None:
+            lost.append(name)
+        elif library.meant:
+            lacks = _lacks(files, found.needed_by, library)
+            libraries.append(msgspec.structs.replace(library, lacks=lacks))
+        else:
+            libraries.append(library)
+    return tuple(libraries), tuple(lost)
+
+
+def _lacks(files: Files, asker: str, library: Library) -> tuple[str, ...] | Missing:
+    """Symbols that the file which asks for the library would find in the one meant only."""
+    try:
+        with files.open(asker) as source:
+            wanted = SymbolTable(read_elf(source)).undefined().strong
+        with files.open(library.path) as source:
+            lost = SymbolTable(read_elf(source)).missing(wanted)
+        with files.open(library.meant) as source:
+            meant = SymbolTable(read_elf(source))
+            return tuple(name for name in lost if meant.defines(name))[:MAX_LACKS]
+    except BinaryError as error:
+        return failed(f"symbols of {library.path}: {error}")
 
 
 def _opened(

@@ -16,8 +16,9 @@ def ld_library_path_shadow(loader: Loader) -> Iterator[Finding]:
     """LD_LIBRARY_PATH puts another CUDA library in the place of the one torch was built with.
 
     Why: torch brings its CUDA libraries along. Some of them look for their own needs on
-    LD_LIBRARY_PATH first, and a toolkit's older copy is loaded instead: `undefined symbol:
-    __nvJitLinkComplete_12_4` and the like. A newer copy of the same major version mostly works.
+    LD_LIBRARY_PATH first, and a toolkit's copy is loaded instead. It works as long as it has the
+    symbols that are asked of it; an older one fails with `undefined symbol:
+    __nvJitLinkComplete_12_4` and the like. envcheck compares the symbols themselves.
 
     Confirm: torch imports without it.
 
@@ -117,15 +118,15 @@ def libstdcxx_too_old(
     Why: a process holds one libstdc++, the first that is found. An old one on LD_LIBRARY_PATH, in a
     conda environment or of the system gives `version 'GLIBCXX_3.4.30' not found`.
 
-    Confirm: the newest version printed is below the one torch asks for.
+    Confirm: it prints the file that is loaded; `strings FILE | grep GLIBCXX` lists its versions.
 
-        strings "$(gcc -print-file-name=libstdc++.so.6)" | grep GLIBCXX
+        python -c "import ctypes; ctypes.CDLL('libstdc++.so.6'); print({l.split()[-1] for l in open('/proc/self/maps') if 'libstdc++' in l})"
 
     Fix: take the folder with the old copy out of LD_LIBRARY_PATH, or update libstdc++ in the conda
     environment.
 
     Sources: https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html
-    """
+    """  # noqa: E501
     if ordered(loader.libstdcxx_glibcxx) >= ordered(loader.glibcxx_needed):
         return
     library = known(loader.libstdcxx)
@@ -147,19 +148,30 @@ def _newer_libstdcxx(loader: Loader, library: Library, python: PythonEnv | Missi
             (shadow.path_command(loader, (library,)),),
             "safe",
         )
+    if library.path in (or_none(loader.ld_preload) or ()):
+        return Remedy("Start without it in LD_PRELOAD.", ("unset LD_PRELOAD",), "safe")
     if not isinstance(python, Missing) and python.manager == "conda":
-        packages = ("libstdcxx", "libstdcxx-ng")
-        records = [dist for name in packages for dist in python.find(name)]
-        verb, name = ("update", records[0].name) if records else ("install", packages[1])
-        prefix = shadow.quoted(words(python.prefix))
-        return Remedy(
-            "Update libstdc++ in the conda environment.",
-            (f"conda {verb} -p {prefix} -c conda-forge {name}",),
-            "safe",
-        )
+        return _condas_libstdcxx(library, python)
     return Remedy(
         "Upgrade the operating system, or run torch in a conda environment or a container, which"
         " bring a newer libstdc++."
+    )
+
+
+def _condas_libstdcxx(library: Library, python: PythonEnv) -> Remedy:
+    names = ("libstdcxx", "libstdcxx-ng")
+    records = [dist.name for name in names for dist in python.find(name)]
+    prefix = words(python.prefix)
+    if not records:
+        verb, name = "install", names[1]
+    elif library.path.startswith(f"{prefix}/"):
+        verb, name = "update", records[0]
+    else:  # the environment has it, and its files are gone
+        verb, name = "install --force-reinstall", records[0]
+    return Remedy(
+        "Let the conda environment have a newer libstdc++ of its own.",
+        (f"conda {verb} -p {shadow.quoted(prefix)} -c conda-forge {name}",),
+        "safe",
     )
 
 

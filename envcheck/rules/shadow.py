@@ -56,14 +56,17 @@ def judged(libraries: Iterable[Library], *, mixed: bool = False) -> list[Judged]
 
 
 def _harm(library: Library, mixed: bool) -> Severity | None:
+    if library.lacks and not isinstance(library.lacks, Missing):
+        return ERROR
+    complete = library.lacks == () and not is_cudnn(library)  # cuDNN looks its symbols up by hand
     if isinstance(library.version, Missing) or isinstance(library.meant_version, Missing):
-        return WARNING
+        return NOTE if complete else WARNING
     got, meant = common(library.version, library.meant_version)
     if got == meant:
         return None
-    if mixed or got[0] != meant[0] or got[:2] < meant[:2]:
+    if mixed or (not complete and (got[0] != meant[0] or got[:2] < meant[:2])):
         return ERROR
-    return NOTE  # newer, or an older update of one minor release: the interface is the same
+    return NOTE  # it has what is asked of it; or is newer, or an update of one minor release
 
 
 def finding(bad: list[Judged], loader: Loader) -> Finding:
@@ -72,10 +75,12 @@ def finding(bad: list[Judged], loader: Loader) -> Finding:
     first = libraries[0]
     others = [lib.name for lib in libraries[1:]]
     wanted = f", which {first.wanted_by} needs," if first.wanted_by else ""
+    lacks = (or_none(first.lacks) or ("",))[0]
     return Finding(
         severity=bad[0][1],
         message=f"{first.name}{wanted} is taken from {_named(first.path, first.version)} instead"
         f" of {_named(first.meant, first.meant_version)}"
+        + (f", and lacks {lacks}" if lacks else "")
         + (f"; likewise {', '.join(others)}." if others else "."),
         evidence=(
             *seen(loader, "ld_library_path"),
@@ -116,7 +121,7 @@ def _named(path: str, version: str | Missing) -> str:
 
 def _healed(loader: Loader, libraries: list[Library]) -> tuple[Library, ...]:
     return tuple(
-        msgspec.structs.replace(lib, path=lib.meant, version=lib.meant_version, meant="")
+        msgspec.structs.replace(lib, path=lib.meant, version=lib.meant_version, meant="", lacks=())
         if lib in libraries
         else lib
         for lib in or_none(loader.libraries) or ()

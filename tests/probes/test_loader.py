@@ -78,15 +78,21 @@ MACHINE: dict[str, Content] = {
         "cusparse",
         "nvidia_cusparse_cu12-12.1.0.106",
         libcusparse_so_12=elf(
-            needed=["libnvJitLink.so.12"], runpath="$ORIGIN:$ORIGIN/../../nvjitlink/lib"
+            needed=["libnvJitLink.so.12"],
+            runpath="$ORIGIN:$ORIGIN/../../nvjitlink/lib",
+            undefined=["jit_12_0", "jit_12_1", "malloc"],
         ),
     ),
-    **wheel("nvjitlink", "nvidia_nvjitlink_cu12-12.9.86", libnvJitLink_so_12=elf()),
+    **wheel(
+        "nvjitlink",
+        "nvidia_nvjitlink_cu12-12.9.86",
+        libnvJitLink_so_12=elf(defined=["jit_12_0", "jit_12_1", "jit_12_9"]),
+    ),
 }
 # A toolkit and a cuDNN of other versions, as apt installs them.
 OTHERS: dict[str, Content] = {
     f"{TOOLKIT}/libnvJitLink.so.12": Link("libnvJitLink.so.12.0.140"),
-    f"{TOOLKIT}/libnvJitLink.so.12.0.140": elf(),
+    f"{TOOLKIT}/libnvJitLink.so.12.0.140": elf(defined=["jit_12_0"]),
     f"{TOOLKIT}/libcudart.so.12": Link("libcudart.so.12.0.107"),
     f"{TOOLKIT}/libcudart.so.12.0.107": elf(),
     f"{TOOLKIT}/libcudnn.so.9": Link("libcudnn.so.9.3.0"),
@@ -146,7 +152,16 @@ def test_the_path_replaces_only_what_asks_by_runpath(tmp_path: Path) -> None:
         meant=f"{SITE}/nvidia/nvjitlink/lib/libnvJitLink.so.12",
         version="12.0.140",
         meant_version="12.9.86",
+        lacks=("jit_12_1",),
     )
+
+
+def test_an_older_library_may_have_all_that_is_needed(tmp_path: Path) -> None:
+    enough: dict[str, Content] = {
+        f"{TOOLKIT}/libnvJitLink.so.12.0.140": elf(defined=["jit_12_0", "jit_12_1"])
+    }
+    loader = read(tmp_path, MACHINE | OTHERS | enough, ON_PATH)
+    assert named(loader, "libnvJitLink.so.12").lacks == ()
 
 
 def test_one_folder_for_all_packages_of_a_cuda_release(tmp_path: Path) -> None:
@@ -312,6 +327,17 @@ def test_condas_interpreter_brings_its_own(tmp_path: Path) -> None:
     assert loader.libstdcxx_glibcxx == "3.4.32"
     assert isinstance(loader.libstdcxx, Library)
     assert (loader.libstdcxx.via, loader.libstdcxx.meant) == ("RPATH", "")
+
+
+def test_what_is_preloaded_comes_before_everything(tmp_path: Path) -> None:
+    newer: dict[str, Content] = {
+        "/opt/new/libstdc++.so.6.0.33": elf(soname="libstdc++.so.6", provides=["GLIBCXX_3.4.33"])
+    }
+    environ = {
+        "LD_LIBRARY_PATH": "/opt/old",
+        "LD_PRELOAD": "/opt/gone.so:/opt/new/libstdc++.so.6.0.33",
+    }
+    assert read(tmp_path, MACHINE | OLD | newer, environ).libstdcxx_glibcxx == "3.4.33"
 
 
 # ---- odd machines ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envcheck.facts import Library, absent, failed
+from envcheck.facts import NOT_ASKED, Distribution, Library, absent, failed
 from envcheck.facts.paths import replace
 from envcheck.finding import ERROR, NOTE, WARNING, Finding
 from tests.rules.machine import change, fires, healthy, not_applicable, passes, skips
@@ -22,6 +22,7 @@ def library(name: str, got: str, meant: str, **fields: object) -> Library:
         meant=f"{SITE}/nvidia/{room}/lib/{name}",
         version=got or absent("no version in its name"),
         meant_version=meant,
+        lacks=fields.get("lacks", NOT_ASKED),  # type: ignore[arg-type]
     )
 
 
@@ -68,6 +69,22 @@ def test_how_bad_a_shadow_is(got: str, severity: object) -> None:
         "ld_library_path_shadow", with_libraries(library("libcufft.so.11", got, "12.1.105"))
     )
     assert finding.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("got", "lacks", "severity"),
+    [
+        ("12.0.76", ("__nvJitLinkComplete_12_1",), ERROR),
+        ("", ("__nvJitLinkComplete_12_1",), ERROR),
+        ("12.0.76", (), NOTE),  # older, and has all that is asked of it
+        ("", (), NOTE),
+    ],
+)
+def test_symbols_say_more_than_versions(got: str, lacks: object, severity: object) -> None:
+    shadow = library("libnvJitLink.so.12", got, "12.9.86", lacks=lacks)
+    finding = fires("ld_library_path_shadow", with_libraries(shadow))
+    assert finding.severity is severity
+    assert ("lacks __nvJitLinkComplete_12_1" in finding.message) is (severity is ERROR)
 
 
 def test_several_libraries_of_one_folder_are_one_finding_the_worst_first() -> None:
@@ -205,6 +222,39 @@ def test_an_old_libstdcxx_of_conda() -> None:
     assert finding.remedy.commands == (
         "conda install -p '/opt/conda/envs/my env' -c conda-forge libstdcxx-ng",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "verb"),
+    [
+        ("/opt/conda/lib/libstdc++.so.6.0.21", "update"),
+        ("/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.21", "install --force-reinstall"),
+    ],
+)
+def test_condas_own_libstdcxx_is_updated_or_repaired(path: str, verb: str) -> None:
+    machine = change(
+        healthy(),
+        python__manager="conda",
+        python__prefix="/opt/conda",
+        python__distributions=(Distribution("libstdcxx-ng", "11.2.0"),),
+        loader__libstdcxx=Library("libstdc++.so.6", path, "RPATH"),
+        loader__libstdcxx_glibcxx="3.4.21",
+    )
+    remedy = fires("libstdcxx_too_old", machine).remedy
+    assert remedy
+    assert remedy.commands == (f"conda {verb} -p /opt/conda -c conda-forge libstdcxx-ng",)
+
+
+def test_an_old_libstdcxx_that_is_preloaded() -> None:
+    old = "/opt/old/libstdc++.so.6"
+    machine = change(
+        healthy(),
+        loader__ld_preload=(old,),
+        loader__libstdcxx=Library("libstdc++.so.6", old, "path"),
+        loader__libstdcxx_glibcxx="3.4.21",
+    )
+    remedy = fires("libstdcxx_too_old", machine).remedy
+    assert remedy and remedy.commands == ("unset LD_PRELOAD",)
 
 
 def test_libstdcxx_of_exactly_the_version_needed() -> None:
