@@ -20,6 +20,7 @@ from envcheck.probes.interpreter import Interpreter
 from envcheck.probes.python_env import normalise
 
 COMPANIONS = ("torchvision", "torchaudio")
+_PIN = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*)")
 # torch's own requirements that must match exactly what it was compiled against
 PINNED = re.compile(r"nvidia-|triton\b|pytorch-triton\b")
 
@@ -166,6 +167,22 @@ def _pins(host: Host, python: PythonEnv, interpreter: Interpreter) -> tuple[Pin,
     lines = _requirements(host, python, interpreter, "torch")
     if not lines:
         return absent("torch's metadata states no requirements")
+    pins = []
+    for line in lines:
+        match = _PIN.match(line) if PINNED.match(line) else None
+        if match is None:
+            continue
+        name, specifier = normalise(match[1]), match[2].strip(" ()")
+        found = python.find(name)
+        installed = found[0].version if found else None
+        # Markers only matter for what is not simply there: packaging is slow to import.
+        if f"=={installed}" == specifier or _wanted(line, interpreter):
+            pins.append(Pin(name, specifier, installed))
+    return tuple(pins)
+
+
+def _wanted(line: str, interpreter: Interpreter) -> bool:
+    """Whether a requirement's marker is true for the patient."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     system, _, machine = interpreter.platform.partition("-")
@@ -180,20 +197,11 @@ def _pins(host: Host, python: PythonEnv, interpreter: Interpreter) -> tuple[Pin,
         "os_name": "posix",
         "extra": "",
     }
-    pins = []
-    for line in lines:
-        if not PINNED.match(line):
-            continue
-        try:
-            requirement = Requirement(line)
-            if requirement.marker and not requirement.marker.evaluate(environment):
-                continue
-        except InvalidRequirement:
-            continue
-        name = normalise(requirement.name)
-        found = python.find(name)
-        pins.append(Pin(name, str(requirement.specifier), found[0].version if found else None))
-    return tuple(pins)
+    try:
+        marker = Requirement(line).marker
+    except InvalidRequirement:
+        return False
+    return marker is None or marker.evaluate(environment)
 
 
 def _companions(host: Host, interpreter: Interpreter, python: PythonEnv) -> Iterator[Companion]:

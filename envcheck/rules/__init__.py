@@ -1,55 +1,29 @@
 """Pure checks: facts and knowledge in, findings out. One file a subject; nothing is read here."""
 
 import difflib
+import pkgutil
 from collections.abc import Sequence
+from importlib import import_module
 
 from envcheck.errors import UsageError
-from envcheck.rules import (
-    branch,
-    companion,
-    container,
-    cuda,
-    driver,
-    fabric,
-    gpu,
-    gpu_health,
-    host,
-    kernel,
-    libcuda,
-    loader,
-    python_env,
-    torch,
-    wsl,
-)
 from envcheck.rules.base import Rule
 
-RULES: tuple[Rule, ...] = tuple(
-    sorted(
-        (
-            value
-            for module in (
-                branch,
-                companion,
-                container,
-                cuda,
-                driver,
-                fabric,
-                gpu,
-                gpu_health,
-                host,
-                kernel,
-                libcuda,
-                loader,
-                python_env,
-                torch,
-                wsl,
-            )
-            for value in vars(module).values()
-            if isinstance(value, Rule)
-        ),
-        key=lambda rule: rule.code,
-    )
-)
+
+def _all() -> tuple[Rule, ...]:
+    """Every rule of every file in this folder, by code: a new file needs no list.
+
+    Raises:
+        TypeError: two rules share a code.
+    """
+    found: dict[str, Rule] = {}
+    for file in pkgutil.iter_modules(__path__, f"{__name__}."):
+        for value in vars(import_module(file.name)).values():
+            if isinstance(value, Rule) and found.setdefault(value.code, value) is not value:
+                raise TypeError(f"{value.name} and {found[value.code].name} are both {value.code}")
+    return tuple(found[code] for code in sorted(found))
+
+
+RULES: tuple[Rule, ...] = _all()
 
 
 def find(code: str) -> Rule:
@@ -64,15 +38,23 @@ def find(code: str) -> Rule:
     raise UsageError(_unknown(code))
 
 
-def choose(select: Sequence[str], ignore: Sequence[str]) -> tuple[Rule, ...]:
-    """The rules selected by code, name or code prefix (all when none is), less the ignored ones.
+def choose(
+    select: Sequence[str], ignore: Sequence[str], *, smoke: bool = False
+) -> tuple[Rule, ...]:
+    """The rules selected by code, name or code prefix, less the ignored ones.
+
+    When none is selected: all that judge a machine at rest, or with `smoke` those that judge
+    proofs which were run.
 
     Raises:
         UsageError: an entry matches no rule, or nothing is left.
     """
     wanted, unwanted = _matching(select), _matching(ignore)
     rules = tuple(
-        rule for rule in RULES if (not select or rule.code in wanted) and rule.code not in unwanted
+        rule
+        for rule in RULES
+        if (rule.code in wanted if select else (rule.subject == "smoke") is smoke)
+        and rule.code not in unwanted
     )
     if not rules:
         raise UsageError("--select and --ignore leave no check to run")

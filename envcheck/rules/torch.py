@@ -1,6 +1,5 @@
 """Checks of the torch build against GPU and driver, and of its companions. Pure."""
 
-import shlex
 from collections.abc import Iterator
 
 from envcheck import compat
@@ -20,7 +19,6 @@ from envcheck.facts import (
 from envcheck.finding import (
     ERROR,
     WARNING,
-    Effect,
     Evidence,
     Finding,
     Remedy,
@@ -31,7 +29,7 @@ from envcheck.finding import (
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.common import gpu_names, visible
-from envcheck.rules.install import install_torch, interpreter, repair_torch
+from envcheck.rules.install import install_torch, repair_torch
 
 
 @rule("TCH001", severity=WARNING, subject="torch")
@@ -246,60 +244,3 @@ def library_without_arch(
                     " whose library has the architecture."
                 ),
             )
-
-
-@rule("TCH010", severity=ERROR, subject="torch")
-def torch_pins_violated(torch: TorchBuild, python: PythonEnv | Missing) -> Iterator[Finding]:
-    """A package that torch pins exactly is missing or of another version.
-
-    Why: a torch wheel names the exact CUDA libraries (`nvidia-*`) and triton it was built against.
-    Another package's requirements, or an install with --no-deps, can leave others in place: imports
-    fail with `libcudnn.so.9: cannot open shared object file` or with an undefined symbol, or
-    kernels give wrong results.
-
-    Confirm: pip names each conflict.
-
-        python -m pip check
-
-    Fix: install the pinned versions, and put nothing in the environment that needs others.
-
-    Sources: https://pip.pypa.io/en/stable/cli/pip_check/
-    """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    if torch.wants_cuda is False:
-        raise NotApplicable
-    bad = []
-    for pin in known(torch.pins):
-        try:
-            wrong = pin.installed is None or not SpecifierSet(pin.specifier).contains(
-                pin.installed, prereleases=True
-            )
-        except InvalidSpecifier:
-            continue
-        if wrong:
-            bad.append(pin)
-    if not bad:
-        return
-    specs = [f"{pin.name}{pin.specifier.replace(' ', '')}" for pin in bad]
-    yield Finding(
-        message=f"torch {words(torch.version)} pins "
-        + ", ".join(
-            f"{pin.name}{pin.specifier} ({pin.installed or 'not'} installed)" for pin in bad[:5]
-        )
-        + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-        + ".",
-        evidence=tuple(
-            Evidence(pin.name, pin.installed or "not installed", torch.source("pins"))
-            for pin in bad[:5]
-        ),
-        remedy=Remedy(
-            "Install what torch pins.",
-            (
-                f"{interpreter(python)} -m pip install --no-deps "
-                + " ".join(shlex.quote(spec) for spec in specs),
-            ),
-            "safe",
-            (Effect("torch.pins", ()),),
-        ),
-    )
