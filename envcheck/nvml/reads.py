@@ -12,18 +12,11 @@ from typing import Any
 
 import pynvml
 
+from envcheck.nvml.places import FALLBACK_DIRS, SONAME
+
 Announce = Callable[[str, int], None]  # (function, GPU index or NO_GPU), before each call
 NO_GPU = -1
 
-SONAME = "libnvidia-ml.so.1"
-# Where drivers put the library without telling the loader: WSL, Debian, Fedora, NixOS.
-FALLBACK_DIRS = (
-    "/usr/lib/wsl/lib",
-    "/usr/lib/x86_64-linux-gnu/nvidia/current",
-    "/usr/lib/aarch64-linux-gnu/nvidia/current",
-    "/usr/lib64/nvidia",
-    "/run/opengl-driver/lib",
-)
 _SUPERSEDED = {
     pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
     pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH,

@@ -3,16 +3,18 @@
 import json
 import os
 import re
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from envcheck import patient
 from envcheck.facts import Missing, absent, failed
 from envcheck.probes.host import Host
 
 # An interpreter that was never used, on a slow disk, takes a second or two to say what it is.
 PATIENT_LIMIT = 4.0
+SCRIPT = Path(patient.__file__).with_name("describe.py")
 # Where an interpreter lives in an image whose environment variables we do not know.
 USUAL_PLACES = (
     "/opt/conda/bin/python3",
@@ -87,8 +89,7 @@ def _choose(host: Host, wanted: str | None) -> tuple[str, str] | Missing:
 
 
 def _ask(host: Host, executable: str) -> dict[str, Any] | Missing:
-    script = resources.files("envcheck.patient").joinpath("describe.py").read_bytes()
-    ran = host.run([executable, "-I", "-S", "-"], PATIENT_LIMIT, stdin=script)
+    ran = host.run([executable, "-I", "-S", "-"], PATIENT_LIMIT, stdin=SCRIPT.read_bytes())
     if isinstance(ran, Missing):
         return ran
     if ran.code != 0:
