@@ -45,7 +45,7 @@ class Gpu(
 class Gpus(Fact, frozen=True, kw_only=True, tag="gpus"):
     """Every NVIDIA GPU of the machine, in NVML's order where NVML answers. Empty: none here."""
 
-    devices: tuple[Gpu | Missing, ...] = ()
+    devices: tuple[Gpu | Missing, ...]
 
     def known_devices(self) -> tuple[Gpu, ...]:
         return tuple(gpu for gpu in self.devices if isinstance(gpu, Gpu))
