@@ -143,7 +143,6 @@ class LibrarySearch:
         self._tries = 0
         target = self._read(path, None)
         names = {target.soname or path: path, **self._loaded}  # what the process has, by name
-        files = {self._files.realpath(place) for place in names.values()}
         found: dict[str, Found] = {}
         queue = [target]
         for item in queue:
@@ -157,11 +156,8 @@ class LibrarySearch:
                 if library is None:
                     continue
                 names[name] = library.path
-                real = self._files.realpath(library.path)
-                if real not in files:  # the same file is never mapped twice, whatever its name
-                    files.add(real)
-                    names.setdefault(library.soname or name, library.path)
-                    queue.append(library)
+                names.setdefault(library.soname or name, library.path)
+                queue.append(library)
             if not deep:
                 break
         return tuple(found.values())
@@ -227,9 +223,8 @@ class LibrarySearch:
         if entries == [""]:  # not set; an empty entry among others means the working directory
             return
         for entry in entries:
-            folder = self._expand(entry, owner, item)
-            if not _TOKEN.search(folder):  # $ORIGIN of an unknown program leads nowhere
-                yield self._absolute(f"{folder or '.'}/{name}"), via, entry
+            folder = self._expand(entry, owner, item) or "."
+            yield self._absolute(f"{folder}/{name}"), via, entry
 
     def _expand(self, text: str, owner: _Object | None, item: _Object) -> str:
         """`$ORIGIN`, `$LIB` and `$PLATFORM` replaced, with or without braces."""

@@ -172,10 +172,11 @@ def elf(
     )
     for i, (kind, offset, size) in enumerate(headers):
         address = BASE + offset
+        memory = size + 0x1000  # there is always some .bss
         fields = (
-            struct.pack("<IIQQQQQQ", kind, 5, offset, address, address, size, size, 8)
+            struct.pack("<IIQQQQQQ", kind, 5, offset, address, address, size, memory, 8)
             if bits == 64
-            else struct.pack("<IIIIIIII", kind, offset, address, address, size, size, 5, 8)
+            else struct.pack("<IIIIIIII", kind, offset, address, address, size, memory, 5, 8)
         )
         at = header_size + i * segment_size
         out[at : at + segment_size] = fields

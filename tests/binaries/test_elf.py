@@ -43,6 +43,7 @@ def test_a_library_is_described(bits: int) -> None:
     assert found.no_default_folders
     assert found.build_id == "00ff12"
     assert found.interpreter == "/lib/ld.so"
+    assert found.segments[0].size < len(data)  # what is in the file, not what is in memory
     (section,) = found.sections_named(".rodata")
     start, end = found.contents_range(section)
     assert data[start:end] == b"hello"

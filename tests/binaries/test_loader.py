@@ -124,6 +124,17 @@ def test_a_runpath_of_the_asking_file_shuts_out_its_ancestors_rpath() -> None:
     assert where(tree)["libb.so"] == (None, "")
 
 
+def test_an_ancestor_with_a_runpath_passes_no_rpath_on() -> None:
+    tree = Tree(
+        {
+            "/app/x.so": elf(needed=["liba.so"], rpath="/deps", runpath="/app"),
+            "/app/liba.so": elf(needed=["libb.so"]),
+            "/deps/libb.so": LIBRARY,
+        }
+    )
+    assert where(tree)["libb.so"] == (None, "")
+
+
 def test_the_rpath_of_the_program_serves_its_modules() -> None:
     tree = Tree(
         {
