@@ -15,6 +15,7 @@ from envcheck.facts.base import (
 from envcheck.facts.container import Container
 from envcheck.facts.cuda import Compiler, Cuda, Toolkit
 from envcheck.facts.driver import DeviceNode, DkmsBuild, Driver, FabricManager
+from envcheck.facts.extension import CompiledFile, Extension, Extensions
 from envcheck.facts.gpu import Gpu, Gpus, MigInstance
 from envcheck.facts.host import Disk, Environment, Host
 from envcheck.facts.loader import Library, Loader
@@ -37,6 +38,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "CodeLibrary",
     "Companion",
+    "CompiledFile",
     "Compiler",
     "Container",
     "Cuda",
@@ -46,6 +48,8 @@ __all__ = [
     "DkmsBuild",
     "Driver",
     "Environment",
+    "Extension",
+    "Extensions",
     "FabricManager",
     "Fact",
     "Gpu",

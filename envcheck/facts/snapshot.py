@@ -11,6 +11,7 @@ from envcheck.facts.base import NOT_ASKED, Fact, Missing, Why
 from envcheck.facts.container import Container
 from envcheck.facts.cuda import Cuda
 from envcheck.facts.driver import Driver
+from envcheck.facts.extension import Extensions
 from envcheck.facts.gpu import Gpus
 from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
@@ -42,6 +43,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     loader: Loader | Missing = NOT_ASKED
     python: PythonEnv | Missing = NOT_ASKED
     torch: TorchBuild | Missing = NOT_ASKED
+    extensions: Extensions | Missing = NOT_ASKED
 
     def fact(self, name: str) -> Any:
         """The fact of that name (`host`, `gpus` …) or its `Missing`."""

@@ -17,6 +17,7 @@ from envcheck.kb import Knowledge
 from envcheck.probes.container import read_container
 from envcheck.probes.cuda import read_cuda
 from envcheck.probes.driver import read_driver
+from envcheck.probes.extension import read_extensions
 from envcheck.probes.gpu import read_gpus
 from envcheck.probes.host import Host
 from envcheck.probes.interpreter import read_interpreter
@@ -75,6 +76,7 @@ def _probes(python: str | None, kb: Knowledge, timeout: float) -> dict[str, Prob
         Probe("python", read_python_env, ("interpreter",), limit=5),
         Probe("cuda", read_cuda, ("interpreter",), limit=5),
         Probe("torch", read_torch, ("interpreter", "python"), limit=5),
+        Probe("extensions", read_extensions, ("interpreter", "python", "torch"), limit=5),
         Probe("loader", read_loader, ("interpreter", "torch"), limit=4),
     )
     return {probe.name: probe for probe in probes}

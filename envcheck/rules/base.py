@@ -20,6 +20,7 @@ Check = Callable[..., Iterator[Finding]]
 EACH: Mapping[str, tuple[str, str]] = {
     "gpu": ("gpus", "devices"),
     "companion": ("torch", "companions"),
+    "extension": ("extensions", "packages"),
 }
 GIVEN = ("kb", "purpose")  # not facts: the knowledge base, and what the machine is for
 

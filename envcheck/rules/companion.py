@@ -112,7 +112,7 @@ def _unpaired(
     yield Finding(
         message=f"{name} {version} does not belong to torch {torch_version}.{wanted}",
         evidence=_both(torch, companion),
-        remedy=_pair(name, torch, python, kb),
+        remedy=pair(name, torch, python, kb),
     )
 
 
@@ -134,7 +134,7 @@ def _other_cuda(
         message=f"{name} {words(companion.version)} is built for {_cuda(theirs)},"
         f" torch {words(torch.version)} for {_cuda(ours)}.",
         evidence=(*_both(torch, companion), *seen(torch, "cuda")),
-        remedy=_pair(name, torch, python, kb),
+        remedy=pair(name, torch, python, kb),
     )
 
 
@@ -169,7 +169,8 @@ def _both(torch: TorchBuild, companion: Companion) -> tuple[Evidence, ...]:
     )
 
 
-def _pair(name: str, torch: TorchBuild, python: PythonEnv | Missing, kb: Knowledge) -> Remedy:
+def pair(name: str, torch: TorchBuild, python: PythonEnv | Missing, kb: Knowledge) -> Remedy:
+    """Installs the release of torchvision or torchaudio that was made for this torch."""
     version = (or_none(torch.version) or "").partition("+")[0]
     partner = kb.torch.pair(name, version)
     if partner is None:

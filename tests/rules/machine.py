@@ -6,6 +6,7 @@ from envcheck.facts import (
     NOT_ASKED,
     CodeLibrary,
     Companion,
+    CompiledFile,
     Compiler,
     Container,
     Cuda,
@@ -14,6 +15,7 @@ from envcheck.facts import (
     Distribution,
     Driver,
     Environment,
+    Extensions,
     Gpu,
     Gpus,
     Host,
@@ -64,6 +66,21 @@ def gpu(index: int = 0, **changes: Any) -> Gpu:
         "persistence": True,
     }
     return Gpu(index=index, **{**fields, **changes})
+
+
+def compiled(path: str, **changes: Any) -> CompiledFile:
+    """A library that fits the healthy machine's torch and GPU, with changes."""
+    fields: dict[str, Any] = {
+        "links_torch": True,
+        "cudart": "12",
+        "uses_cuda": True,
+        "fatbins": 20,
+        "sass": ("sm_80", "sm_90"),
+        "cxx11_abi": False,
+        "symbols": 35,
+        "missing": (),
+    }
+    return CompiledFile(path=path, **{**fields, **changes})
 
 
 def healthy() -> Snapshot:
@@ -193,6 +210,7 @@ def healthy() -> Snapshot:
             broken=None,
             sources={"*": f"{site}/torch/version.py", "sass": f"{site}/torch/lib/libtorch_cuda.so"},
         ),
+        extensions=Extensions(torch_cxx11_abi=False, packages=()),
     )
 
 

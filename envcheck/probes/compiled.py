@@ -1,0 +1,131 @@
+"""One compiled file: the GPU code it holds and what it needs of torch. Must not judge."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from envcheck.binaries import BinaryError
+from envcheck.binaries.cudart import cuda_runtime
+from envcheck.binaries.elf import Elf
+from envcheck.binaries.fatbin import GpuCode, read_elf_gpu_code
+from envcheck.binaries.loader import FileTree, LibrarySearch
+from envcheck.binaries.symbols import SymbolTable
+from envcheck.facts import CompiledFile, Missing
+from envcheck.probes.torch_libraries import (
+    LIBRARY,
+    TorchLibraries,
+    common_abi,
+    is_cuda_symbol,
+    is_torch_symbol,
+    string_abi,
+)
+
+SHOWN = 5  # missing symbols that are named
+_MAX_SIBLINGS = 200  # other libraries a file brings in, searched for what torch does not define
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one file says of itself."""
+
+    needed: tuple[str, ...]
+    code: GpuCode
+    cudart: str | None  # "12", "static", None
+    torch_needed: tuple[str, ...]  # libraries of torch among `needed`
+    torch_symbols: tuple[str, ...]  # of torch, that it cannot do without, mangled
+
+    @property
+    def uses_cuda(self) -> bool:
+        cuda = any("_cuda" in name for name in self.torch_needed)
+        return cuda or self.cudart is not None or self.code.fatbins > 0
+
+    @property
+    def concerns_torch(self) -> bool:
+        """Whether it links torch or holds GPU code."""
+        return bool(self.torch_needed) or self.code.fatbins > 0
+
+
+def read_compiled(elf: Elf) -> Compiled:
+    """Raises `BinaryError`."""
+    needed = elf.needed
+    code = read_elf_gpu_code(elf) if elf.sections else GpuCode()
+    ours = tuple(name for name in needed if LIBRARY.fullmatch(name))
+    # Symbols that may stay unresolved do not count: the dynamic linker does not mind them either.
+    undefined = SymbolTable(elf).undefined().strong if ours or code.fatbins else ()
+    return Compiled(
+        needed=needed,
+        code=code,
+        cudart=cuda_runtime(needed, code.fatbins, undefined),
+        torch_needed=ours,
+        torch_symbols=tuple(name for name in undefined if is_torch_symbol(name)) if ours else (),
+    )
+
+
+def compare(
+    path: str,
+    compiled: Compiled,
+    torch: TorchLibraries,
+    search: LibrarySearch,
+    files: FileTree,
+) -> CompiledFile:
+    """The fact of a file: what it is, and what of torch it needs that this torch does not have.
+
+    `search` and `files` find the other libraries it brings along.
+    """
+    code = compiled.code
+    missing = torch.missing(compiled.torch_symbols)
+    if isinstance(missing, tuple) and missing:
+        missing = _without_siblings(path, missing, torch, search, files)
+    absent = () if isinstance(missing, Missing) else missing
+    ours = torch.cxx11_abi if absent else None
+    by_abi = {name for name in absent if {ours, string_abi(name)} == {True, False}}
+    return CompiledFile(
+        path=path,
+        links_torch=bool(compiled.torch_needed),
+        cudart=compiled.cudart,
+        uses_cuda=compiled.uses_cuda,
+        fatbins=code.fatbins,
+        sass=code.full,
+        partial=(*code.partial, *code.ptx_partial),
+        ptx=code.ptx_full,
+        cxx11_abi=common_abi(compiled.torch_symbols),
+        symbols=len(compiled.torch_symbols),
+        missing=missing if isinstance(missing, Missing) else readable(missing[:SHOWN]),
+        missing_count=len(absent),
+        missing_by_abi=len(by_abi),
+        missing_of_cuda=sum(is_cuda_symbol(name) and name not in by_abi for name in absent),
+        lacks=_lacks(compiled, torch),
+    )
+
+
+def readable(names: Iterable[str]) -> tuple[str, ...]:
+    """Mangled names as a programmer wrote them."""
+    from envcheck.binaries.demangle import demangle
+
+    return tuple(map(demangle, names))
+
+
+def _lacks(compiled: Compiled, torch: TorchLibraries) -> tuple[str, ...]:
+    return tuple(name for name in compiled.torch_needed if torch.names and name not in torch.names)
+
+
+def _without_siblings(
+    path: str,
+    missing: tuple[str, ...],
+    torch: TorchLibraries,
+    search: LibrarySearch,
+    files: FileTree,
+) -> tuple[str, ...]:
+    """`missing` less what the file's other libraries define: some put code into namespace torch."""
+    try:
+        found = search.trace(path)
+    except BinaryError:
+        return missing
+    for library in found[:_MAX_SIBLINGS]:
+        if library.path is None or LIBRARY.fullmatch(library.name) or not missing:
+            continue
+        try:
+            with files.open(library.path) as source:
+                missing = SymbolTable(Elf(source)).missing(missing)
+        except BinaryError:
+            continue
+    return missing

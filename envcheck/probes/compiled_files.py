@@ -1,0 +1,137 @@
+"""Which compiled files belong to an installed distribution, by its own records.
+
+Must not know what is in them. Bounded: no record, and no source tree, is followed without end.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from envcheck.facts import Distribution, Missing
+from envcheck.probes.host import Host
+
+RECORD_LIMIT = 16 << 20  # bytes; the record of a package with 30,000 files has 4 MB
+MAX_FOLDERS = 4000  # of one source tree
+_RECORDED = re.compile(rb'(?m)^"?([^",\n\r]+\.so(?:\.\d+)*)(?:"?,|\r?$)')
+_LIBRARY = re.compile(r".+\.so(?:\.\d+)*")
+_PYTHON = re.compile(r"\.cpython-(\d+)t?-")
+_NOT_INSTALLED = ("build", "dist", "node_modules", "__pycache__")  # beside the packages, in a tree
+
+
+def compiled_files(host: Host, dist: Distribution, tag: str) -> tuple[str, ...]:
+    """Its shared libraries, sorted; without copies that `auditwheel` put into `*.libs`.
+
+    Args:
+        tag: "cp311-cp311"; extension modules for another Python are left out.
+    """
+    folder = posixpath.dirname(dist.path)
+    if dist.path.endswith(".dist-info"):
+        found = _recorded(host, f"{dist.path}/RECORD", folder)
+        tree = _editable(host, dist)
+        if tree:
+            found = [*found, *_walk(host, tree)]
+    elif dist.path.endswith(".egg-info"):
+        found = _recorded(host, f"{dist.path}/installed-files.txt", dist.path)
+        if not found:  # `setup.py develop`: the metadata stands in the source tree
+            found = _top_level(host, dist.path, folder)
+    else:
+        found = []
+    python = tag.partition("-")[0].removeprefix("cp")
+    return tuple(sorted({path for path in found if _meant(path, python)}))
+
+
+def origin(host: Host, dist: Distribution) -> tuple[str, bool]:
+    """Where its source is, "git+https://…@commit" or a folder, and whether it runs from there.
+
+    ("", False) for one from a package index, or from a file that was built elsewhere.
+    """
+    folder = posixpath.dirname(dist.path)
+    if dist.path.endswith(".egg-info"):
+        developed = host.is_file(f"{folder}/setup.py") or host.is_file(f"{folder}/pyproject.toml")
+        return (folder, True) if developed else ("", False)
+    tree = _editable(host, dist)
+    if tree:
+        return tree, True
+    said = _direct_url(host, dist)
+    url, vcs = said.get("url"), said.get("vcs_info")
+    if not isinstance(url, str):
+        return "", False
+    if isinstance(vcs, dict) and isinstance(vcs.get("vcs"), str):
+        commit = vcs.get("commit_id")
+        return f"{vcs['vcs']}+{url}" + (f"@{commit}" if isinstance(commit, str) else ""), False
+    return (_folder(url) or "" if "dir_info" in said else ""), False
+
+
+def _meant(path: str, python: str) -> bool:
+    match = _PYTHON.search(path)
+    return ".libs/" not in path and (match is None or not python or match[1] == python)
+
+
+def _recorded(host: Host, record: str, base: str) -> list[str]:
+    data = host.read_bytes(record, RECORD_LIMIT)
+    if isinstance(data, Missing) or b".so" not in data:
+        return []
+    names = (match[1].decode("utf-8", "replace") for match in _RECORDED.finditer(data))
+    return [posixpath.normpath(posixpath.join(base, name)) for name in names]
+
+
+def _direct_url(host: Host, dist: Distribution) -> dict[str, object]:
+    """direct_url.json: https://packaging.python.org/en/latest/specifications/direct-url/"""
+    text = host.read(f"{dist.path}/direct_url.json", 1 << 16)
+    try:
+        said = {} if isinstance(text, Missing) else json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _editable(host: Host, dist: Distribution) -> str | None:
+    """The source tree of an editable install."""
+    said = _direct_url(host, dist)
+    details, url = said.get("dir_info"), said.get("url")
+    if isinstance(details, dict) and details.get("editable") is True and isinstance(url, str):
+        return _folder(url)
+    return None
+
+
+def _folder(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return unquote(parts.path) if parts.scheme == "file" and parts.path.startswith("/") else None
+
+
+def _top_level(host: Host, info: str, folder: str) -> list[str]:
+    text = host.read(f"{info}/top_level.txt", 1 << 16)
+    found: list[str] = []
+    for name in [] if isinstance(text, Missing) else text.split()[:64]:
+        if "/" not in name:
+            found += _walk(host, f"{folder}/{name}")
+            found += (path for path in host.glob(f"{folder}/{name}.*so") if host.is_file(path))
+    return found
+
+
+def _walk(host: Host, tree: str) -> Iterator[str]:
+    """Shared libraries below a folder; links to folders are not followed."""
+    folders = [tree]
+    for count, folder in enumerate(folders):
+        names = host.names(folder)
+        if count >= MAX_FOLDERS:
+            return
+        for name in () if isinstance(names, Missing) else names:
+            path = f"{folder}/{name}"
+            if _LIBRARY.fullmatch(name):
+                if host.is_file(path):
+                    yield path
+            elif (
+                "." not in name and name not in _NOT_INSTALLED and _real_folder(host, folder, name)
+            ):
+                folders.append(path)
+
+
+def _real_folder(host: Host, folder: str, name: str) -> bool:
+    path = f"{folder}/{name}"
+    return host.is_dir(path) and host.realpath(path) == f"{host.realpath(folder)}/{name}"
