@@ -117,15 +117,15 @@ def built_by_dkms(driver: Driver) -> Remedy:
 def signed(host: Host | Missing, driver: Driver) -> Remedy:
     """A module that DKMS built unsigned, built once more now that there is a key, and the key."""
     enrol = trusted(host, driver)
-    build = "sudo dkms build --force ${tree#/var/lib/dkms/}"
-    install = build.replace("build", "install")
     new_key = not isinstance(host, Missing) and host.os_id == "ubuntu"
     return Remedy(
         text=f"Build the module once more, which signs it. {enrol.text}",
         commands=(
             # Ubuntu's DKMS signs with shim's key; others make a key of their own when they build.
             *(("sudo update-secureboot-policy --new-key",) if new_key else ()),
-            f"for tree in /var/lib/dkms/nvidia*/[0-9]*; do {build} && {install}; done",
+            "for tree in /var/lib/dkms/nvidia*/[0-9]*; do driver=${tree#/var/lib/dkms/};"
+            " sudo dkms remove $driver -k $(uname -r); sudo dkms install $driver -k $(uname -r);"
+            " done",
             *enrol.commands,
         ),
         safety="reboot",

@@ -51,6 +51,17 @@ def without_gpu_in_docker(**by_path: Any) -> Snapshot:
     return change(machine, **by_path)
 
 
+def without_gpu(**by_path: Any) -> Snapshot:
+    """A machine that has no NVIDIA GPU, and so no driver."""
+    machine = unloaded(
+        gpus__devices=(),
+        driver__library_version=absent("no libcuda.so.1"),
+        driver__module_built=False,
+        driver__nvml="library_not_found: libnvidia-ml.so.1",
+    )
+    return change(machine, **by_path)
+
+
 def in_wsl2(**by_path: Any) -> Snapshot:
     """Ubuntu in WSL 2 with the Windows driver: no kernel module, no device nodes, no PCI bus."""
     libcuda = Library("libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1.1", "ld.so.cache")
@@ -71,6 +82,10 @@ def in_wsl2(**by_path: Any) -> Snapshot:
         gpus__devices=(gpu(name="NVIDIA GeForce RTX 4070 Laptop GPU", sm="8.9"),),
     )
     return change(machine, **by_path)
+
+
+def in_wsl1(**by_path: Any) -> Snapshot:
+    return change(without_gpu(container__wsl=1, host__kernel="4.4.0-19041-Microsoft"), **by_path)
 
 
 def on_jetson(**by_path: Any) -> Snapshot:

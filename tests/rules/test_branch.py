@@ -164,7 +164,7 @@ def test_no_module_is_loaded() -> None:
 @pytest.mark.parametrize(
     ("name", "sm", "cause"),
     [
-        ("Tesla K80", "3.7", "gpu_dropped_by_driver_branch"),
+        ("NVIDIA GeForce RTX 5090", "12.0", "gpu_too_new_for_driver"),
         ("Tesla V100-PCIE-32GB", "7.0", "open_module_unsupported"),
     ],
 )

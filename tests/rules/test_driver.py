@@ -52,6 +52,14 @@ def test_driver_is_loaded() -> None:
     passes("driver_not_loaded", healthy())
 
 
+def test_driver_is_loaded_and_nvml_fails() -> None:
+    passes("driver_not_loaded", change(healthy(), driver__nvml="version_mismatch: nvmlInit_v2"))
+
+
+def test_gpu_of_an_architecture_nobody_has_heard_of() -> None:
+    fires("driver_not_loaded", unloaded(gpus__devices=(gpu(name="NVIDIA Quux 9000", sm="42.0"),)))
+
+
 def test_nvml_answers_although_proc_hides_the_module() -> None:
     passes("driver_not_loaded", unloaded(driver__nvml="ok"))
 

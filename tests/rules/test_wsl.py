@@ -6,7 +6,7 @@ import pytest
 
 from envcheck.facts import DkmsBuild, Environment, Gpus, Library, failed
 from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, report, skips
-from tests.rules.places import in_wsl2
+from tests.rules.places import in_wsl1, in_wsl2
 
 LINUX = Library(
     "libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.550.90.07", "ld.so.cache",
@@ -58,9 +58,8 @@ def test_a_compat_libcuda_is_another_checks() -> None:
 
 
 def test_wsl1() -> None:
-    machine = change(healthy(), container__wsl=1, gpus=Gpus(devices=()))
-    assert fires("wsl1_or_linux_driver_in_wsl", machine).severity == "error"
-    for_cpu = change(machine, torch__cuda=None)
+    assert fires("wsl1_or_linux_driver_in_wsl", in_wsl1()).severity == "error"
+    for_cpu = in_wsl1(torch__cuda=None)
     assert fires("wsl1_or_linux_driver_in_wsl", for_cpu).severity == "warning"
 
 
