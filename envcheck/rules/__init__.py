@@ -18,7 +18,7 @@ def _all() -> tuple[Rule, ...]:
     found: dict[str, Rule] = {}
     for file in pkgutil.iter_modules(__path__, f"{__name__}."):
         for value in vars(import_module(file.name)).values():
-            if isinstance(value, Rule) and found.setdefault(value.code, value) is not value:
+            if type(value) is Rule and found.setdefault(value.code, value) is not value:
                 raise TypeError(f"{value.name} and {found[value.code].name} are both {value.code}")
     return tuple(found[code] for code in sorted(found))
 

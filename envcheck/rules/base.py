@@ -7,6 +7,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ Check = Callable[..., Iterator[Finding]]
 EACH: Mapping[str, tuple[str, str]] = {
     "gpu": ("gpus", "devices"),
     "companion": ("torch", "companions"),
+    "trial": ("trials", "trials"),
     "extension": ("extensions", "packages"),
 }
 GIVEN = ("kb", "purpose")  # not facts: the knowledge base, and what the machine is for
@@ -75,9 +77,13 @@ def rule(
     """
 
     def make(check: Check) -> Rule:
-        hints = typing.get_type_hints(check)
+        # Read straight from the function: typing.get_type_hints and inspect.signature would take
+        # a tenth of doctor's start-up for all the rules together.
+        assert isinstance(check, FunctionType)
+        parameters = check.__code__.co_varnames[: check.__code__.co_argcount]
+        hints = check.__annotations__
         needs, wants, given, each = [], [], [], ""
-        for name in inspect.signature(check).parameters:
+        for name in parameters:
             if name in GIVEN:
                 given.append(name)
             elif name in EACH:
