@@ -85,10 +85,14 @@ def container_without_gpu(
     )
     lacks = [] if any(map(is_gpu_node, nodes)) else ["a GPU under /dev"]
     lacks += [] if libraries else ["the driver's libraries"]
+    if on_host:
+        message = f"The NVIDIA GPU of this machine was not given to this {runtime} container: it"
+    else:
+        message = f"This {runtime} container has no NVIDIA GPU, and does not show whether its host"
+        message += " has one: it"
     yield Finding(
         severity=ERROR if on_host else WARNING,
-        message=f"No NVIDIA GPU was given to this {runtime} container: it lacks"
-        f" {' and '.join(lacks)}." + (" The machine it runs on has one." if on_host else ""),
+        message=f"{message} lacks {' and '.join(lacks)}.",
         evidence=(
             *seen(container, "runtime", "visible_devices"),
             *seen(driver, "library_version", "module_version", "nvml"),
