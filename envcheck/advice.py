@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from envcheck import compat
 from envcheck.kb import Knowledge, order
-from envcheck.resolve import Card, Constraint, Judged, Request, glibc_of, judge
+from envcheck.resolve import Card, Constraint, Judged, Request, branches, glibc_of, judge
 
 JETPACK = "https://docs.nvidia.com/deeplearning/frameworks/install-pytorch-jetson-platform/"
 
-_TERMS = ("driver", "python", "glibc", "cuda", "torch", "gpu")
-_OTHER = {"torch": "another torch release", "cuda": "another CUDA"}
+_SOFTWARE = ("driver", "python", "glibc")
+_OTHER = {"cuda": "another CUDA", "torch": "another torch release"}
+_TERMS = (*_SOFTWARE, *_OTHER, "gpu")
 
 
 def exclusions(judged: tuple[Judged, ...], request: Request) -> tuple[str, ...]:
@@ -28,6 +29,7 @@ def exclusions(judged: tuple[Judged, ...], request: Request) -> tuple[str, ...]:
         "driver": f"driver {machine.driver}",
         "python": f"Python {machine.python}",
         "glibc": f"glibc {machine.glibc}",
+        "index": "what the package indexes have",
     }
     asked = [f"torch {request.torch}"] if request.torch else []
     asked += [f"CUDA {request.cuda}"] if request.cuda else []
@@ -45,9 +47,10 @@ def remedies(request: Request, kb: Knowledge) -> tuple[str, ...]:
     terms = [term for term in _TERMS if _stated(request, term)]
     for size in range(1, len(terms) + 1):
         found = [
-            _phrase(request, kb, chosen, one)
-            for terms_off in combinations(terms, size)
-            for chosen, one in _without(request, terms_off, kb)
+            phrase
+            for without in combinations(terms, size)
+            for trial, left_out in _trials(request, without)
+            if (phrase := _phrase(request, trial, without, left_out, kb))
         ]
         if found:
             return tuple(dict.fromkeys(found)) + _forward(request, kb)
@@ -57,52 +60,47 @@ def remedies(request: Request, kb: Knowledge) -> tuple[str, ...]:
 def _stated(request: Request, term: str) -> bool:
     if term == "gpu":
         return len(set(request.machine.gpus)) > 1
-    holder = request if term in ("torch", "cuda") else request.machine
+    holder = request if term in _OTHER else request.machine
     return getattr(holder, term) is not None
 
 
-def _without(
-    request: Request, terms: tuple[str, ...], kb: Knowledge
-) -> Iterator[tuple[tuple[tuple[str, Card | None], ...], tuple[Judged, ...]]]:
-    """What runs when the terms are left open; a GPU is left out of a mixed box in turn."""
-    open_terms = tuple((term, None) for term in terms if term != "gpu")
-    machine = replace(
-        request.machine, **{t: None for t in terms if t in ("driver", "python", "glibc")}
-    )
-    eased = replace(request, machine=machine, **{t: None for t in terms if t in ("torch", "cuda")})
-    cards: tuple[Card | None, ...] = (None,)
-    if "gpu" in terms:
-        cards = tuple(dict.fromkeys(machine.gpus))
-    for card in cards:
+def _trials(request: Request, without: tuple[str, ...]) -> Iterator[tuple[Request, Card | None]]:
+    """The request with terms left open; of a mixed box each GPU in turn is left out."""
+    machine = replace(request.machine, **{t: None for t in without if t in _SOFTWARE})
+    trial = replace(request, machine=machine, **{t: None for t in without if t in _OTHER})
+    if "gpu" not in without:
+        yield trial, None
+        return
+    for card in dict.fromkeys(machine.gpus):
         gpus = tuple(gpu for gpu in machine.gpus if gpu != card)
-        trial = replace(eased, machine=replace(machine, gpus=gpus)) if card else eased
-        running = tuple(one for one in judge(trial, kb) if one.verdict == "runs")
-        if running:
-            yield open_terms + ((("gpu", card),) if card else ()), running
+        yield replace(trial, machine=replace(machine, gpus=gpus)), card
 
 
 def _phrase(
     request: Request,
+    trial: Request,
+    without: tuple[str, ...],
+    left_out: Card | None,
     kb: Knowledge,
-    changes: tuple[tuple[str, Card | None], ...],
-    running: tuple[Judged, ...],
-) -> str:
-    """ "driver 525.60.13 or newer: then torch 2.8.0 for CUDA 12.8 runs"."""
-    terms = dict(changes)
+) -> str | None:
+    """ "driver 525.60.13 or newer: then torch 2.8.0 for CUDA 12.8 runs"; None: nothing does."""
+    running = tuple(one for one in judge(trial, kb) if one.verdict == "runs")
+    if not running:
+        return None
     words = []
-    if "python" in terms:  # the nearest one that helps, and what runs with it
+    if "python" in without:  # the nearest one that helps, and what runs with it
         python = _nearest(request.machine.python or "", running)
         running = tuple(one for one in running if python in one.build.python)
         words.append(f"Python {python}")
-    if "glibc" in terms:
+    if "glibc" in without:
         words.append(f"glibc {min(filter(None, map(_glibc, running)), key=order)} or newer")
     chosen = running[0]
-    if "driver" in terms:
-        chosen, phrase = _driver(request, running, kb)
+    if "driver" in without:
+        chosen, phrase = _driver(request, trial, running, kb)
         words.insert(0, phrase)
-    if "gpu" in terms:
-        words.append(f"without the {terms['gpu']}")
-    words += [what for term, what in _OTHER.items() if term in terms]
+    if left_out:
+        words.append(f"without the {left_out}")
+    words += [what for term, what in _OTHER.items() if term in without]
     return f"{' and '.join(words)}: then torch {chosen.build.torch} for CUDA {chosen.cuda} runs"
 
 
@@ -117,25 +115,24 @@ def _nearest(asked: str, running: tuple[Judged, ...]) -> str:
     return older[-1] if older else has[0]
 
 
-def _driver(request: Request, running: tuple[Judged, ...], kb: Knowledge) -> tuple[Judged, str]:
+def _driver(
+    request: Request, trial: Request, running: tuple[Judged, ...], kb: Knowledge
+) -> tuple[Judged, str]:
     """The build that runs with the smallest change of the driver, and that change."""
-    archs = [kb.gpus.arch(card.sm) for card in request.machine.gpus]
-    last = min((arch.last_branch for arch in archs if arch and arch.last_branch), default=None)
-    asked = request.machine.driver or "0"
-    if last is not None and order(asked)[0] > last:
-        served = [
+    windows = request.windows_driver
+    first, last = branches(trial.machine.gpus, kb)
+    if last is not None and order(request.machine.driver or "0")[0] > last:
+        newest = f"{last}.999"
+        served = (
             one
             for one in running
-            if compat.driver_serves(
-                f"{last}.999", one.cuda, windows=request.windows_driver, kb=kb
-            ).serves
-        ]
-        return served[0], f"driver branch {last}, the last for these GPUs"
-    first = [str(arch.first_branch) for arch in archs if arch and arch.first_branch]
+            if compat.driver_serves(newest, one.cuda, windows=windows, kb=kb).serves
+        )
+        return next(served), f"driver branch {last}, the last for these GPUs"
 
     def floor(one: Judged) -> str:
-        verdict = compat.driver_serves("0", one.cuda, windows=request.windows_driver, kb=kb)
-        return max((verdict.needed or "0", *first), key=order)
+        needed = compat.driver_serves("0", one.cuda, windows=windows, kb=kb).needed
+        return max(needed or "0", str(first), key=order)
 
     chosen = min(running, key=lambda one: order(floor(one)))
     return chosen, f"driver {floor(chosen)} or newer" + (f", up to branch {last}" if last else "")

@@ -18,7 +18,7 @@ from envcheck.kb.pep440 import within
 
 Verdict = Literal["runs", "no", "unknown"]
 How = Literal["native", "binary", "ptx", "no", "unknown"]
-Constraint = Literal["gpu", "driver", "python", "glibc"]
+Constraint = Literal["gpu", "driver", "python", "glibc", "index"]
 
 _HOW: dict[How, int] = {"native": 0, "binary": 1, "unknown": 2, "ptx": 3, "no": 4}
 _VERDICT: dict[Verdict, int] = {"runs": 2, "unknown": 1, "no": 0}
@@ -79,10 +79,10 @@ def judge(request: Request, kb: Knowledge) -> tuple[Judged, ...]:
     """Every CUDA build asked about, the best first.
 
     What runs comes first; then the newest torch; of one release the build that has all companions,
-    whose CUDA the driver serves by itself, that `pip install torch` brings, with the newest CUDA.
+    that `pip install torch` brings, whose CUDA the driver serves by itself, with the newest CUDA.
     """
     judge = _Judge(request, kb)
-    return tuple(sorted(map(judge.judge, candidates(request, kb)), key=_rank, reverse=True))
+    return tuple(sorted(map(judge.judge, candidates(request, kb)), key=rank, reverse=True))
 
 
 def best(judged: tuple[Judged, ...]) -> Judged | None:
@@ -108,14 +108,24 @@ def glibc_of(build: Build) -> str | None:
     return build.glibc or (f"{match[1]}.{match[2]}" if match else None)
 
 
-def _rank(one: Judged) -> tuple[object, ...]:
+def branches(cards: tuple[Card, ...], kb: Knowledge) -> tuple[int, int | None]:
+    """The oldest and the newest driver branch that support all these GPUs; None: no end is known.
+    When the newest is below the oldest, no driver supports them all.
+    """
+    archs = [arch for card in cards if (arch := kb.gpus.arch(card.sm))]
+    first = max((arch.first_branch for arch in archs if arch.first_branch), default=0)
+    return first, min((arch.last_branch for arch in archs if arch.last_branch), default=None)
+
+
+def rank(one: Judged) -> tuple[object, ...]:
+    """Sorts builds; the greatest is the best."""
     full = "no" if one.driver is None else one.driver.how
     return (
         _VERDICT[one.verdict],
         order(one.build.torch),
         len(one.companions),
-        full != "minor",
         one.build.default,
+        full != "minor",
         order(one.cuda),
     )
 
@@ -204,7 +214,10 @@ class _Judge:
             told.append(f"a Jetson's driver comes with JetPack, which must be one for CUDA {cuda}")
             return None
         if version is None:
-            if verdict.needed:
+            first, last = branches(self.machine.gpus, self.kb)
+            if last is not None and last < max(first, order(verdict.needed or "0")[0]):
+                against["driver"] = [f"no driver serves CUDA {cuda} and supports all these GPUs"]
+            elif verdict.needed:
                 good.append(f"CUDA {cuda} needs driver {verdict.needed} or newer")
             return None
         refused = list(self.unsupported)

@@ -12,6 +12,7 @@ from envcheck.facts import Snapshot
 from envcheck.pages import all_pages
 from envcheck.report import Report
 from envcheck.rules import RULES
+from envcheck.whatif import Answer
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 def generated() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     files = {ROOT / "docs/rules" / name: text for name, text in all_pages(RULES).items()}
-    for name, kind in (("report", Report), ("snapshot", Snapshot)):
+    for name, kind in (("compat", Answer), ("report", Report), ("snapshot", Snapshot)):
         schema = msgspec.json.schema(kind)
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
         text = json.dumps(schema, indent=1, sort_keys=True) + "\n"

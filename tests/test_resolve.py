@@ -315,3 +315,9 @@ def test_of_every_request(asked: Request) -> None:
     if found is None:
         for remedy in remedies(asked, KB):
             assert remedy and "None" not in remedy
+
+
+def test_no_driver_supports_kepler_and_hopper_together() -> None:
+    asked = request("K80", "H100")
+    assert best(judge(asked, KB)) is None
+    assert all("without the" in remedy for remedy in remedies(asked, KB))

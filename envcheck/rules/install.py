@@ -1,7 +1,6 @@
 """Remedies that install torch, worked out for this machine by `envcheck.resolve`. Pure."""
 
 import shlex
-from typing import TypeGuard
 
 from envcheck.advice import remedies
 from envcheck.facts import (
@@ -17,49 +16,15 @@ from envcheck.facts import (
 )
 from envcheck.finding import Effect, Remedy
 from envcheck.install import quoted, wheels
-from envcheck.kb import Knowledge, Sm, SmError, VersionError, order
-from envcheck.kb.builds import Platform
-from envcheck.resolve import COMPANIONS, Card, Judged, Machine, Request, judge
-
-_PLATFORMS: dict[str, Platform] = {
-    "linux-x86_64": "linux-x86_64",
-    "linux-aarch64": "linux-aarch64",
-    "windows-x86_64": "windows-x86_64",
-}
+from envcheck.kb import Knowledge
+from envcheck.request import request_of
+from envcheck.resolve import COMPANIONS, Judged, Machine, Request, judge
 
 
 def interpreter(python: PythonEnv | Missing) -> str:
     """The patient's interpreter as a shell writes it."""
     executable = None if isinstance(python, Missing) else or_none(python.executable)
     return shlex.quote(executable or "python")
-
-
-def request_here(
-    gpus: Gpus | Missing,
-    driver: Driver | Missing,
-    python: PythonEnv | Missing,
-    host: Host | Missing,
-    container: Container | Missing,
-    companions: tuple[str, ...] = COMPANIONS,
-) -> Request | None:
-    """What a build must run on here; what is missing excludes nothing. None: there are no builds
-    for such a platform.
-    """
-    platform = _PLATFORMS.get(_known(python, "platform") or "linux-x86_64")
-    if platform is None:
-        return None
-    devices = () if isinstance(gpus, Missing) else gpus.known_devices()
-    return Request(
-        machine=Machine(
-            gpus=tuple(Card(or_none(gpu.name), gpu.sm) for gpu in devices if _is_sm(gpu.sm)),
-            driver=_known(driver, "version"),
-            python=_python(python),
-            glibc=_number(_known(host, "glibc")),
-            platform=platform,
-        ),
-        wsl=not isinstance(container, Missing) and bool(or_none(container.wsl)),
-        companions=companions,
-    )
 
 
 def install_torch(
@@ -75,7 +40,7 @@ def install_torch(
     companions that are installed now, which would not fit another torch.
     """
     companions = _companions(torch)
-    request = request_here(gpus, driver, python, host, container, companions)
+    request = request_of(gpus, driver, python, host, container, companions)
     judged = () if request is None else judge(request, kb)
     chosen = next((one for one in judged if one.verdict != "no"), None)
     if request is None or chosen is None:
@@ -136,7 +101,8 @@ def _effects(chosen: Judged) -> tuple[Effect, ...]:
 
 def _nothing_fits(kb: Knowledge, request: Request | None, python: PythonEnv | Missing) -> str:
     if request is None:
-        return f"There are no CUDA builds of torch for {_known(python, 'platform')}."
+        platform = None if isinstance(python, Missing) else or_none(python.platform)
+        return f"There are no CUDA builds of torch for {platform}."
     changes = remedies(request, kb)
     start = f"No torch build fits {_said(request.machine)} together"
     if not changes:
@@ -149,31 +115,3 @@ def _said(machine: Machine) -> str:
     parts += [f"driver {machine.driver}"] if machine.driver else []
     parts += [f"Python {machine.python}"] if machine.python else []
     return ", ".join(dict.fromkeys(parts))
-
-
-def _known(fact: Driver | Host | PythonEnv | Missing, field: str) -> str | None:
-    value = None if isinstance(fact, Missing) else getattr(fact, field)
-    return value if isinstance(value, str) else None
-
-
-def _python(python: PythonEnv | Missing) -> str | None:
-    """ "3.13", and "3.13t" for a free-threaded one."""
-    version, tag = _known(python, "version"), _known(python, "tag") or ""
-    if version is None:
-        return None
-    return ".".join(version.split(".")[:2]) + ("t" if tag.endswith("t") else "")
-
-
-def _number(version: str | None) -> str | None:
-    """A version that can be compared; None for any other text."""
-    try:
-        return version if version and order(version) else None
-    except VersionError:
-        return None
-
-
-def _is_sm(text: str | Missing) -> TypeGuard[str]:
-    try:
-        return isinstance(text, str) and bool(Sm.parse(text))
-    except SmError:
-        return False
