@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import doctor, explain
+from envcheck.cli import compat, doctor, explain
 
 app = typer.Typer(
     name="envcheck",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.command(name="doctor")(doctor.doctor)
 app.command(name="explain")(explain.explain)
+app.command(name="compat")(compat.compat)
 
 
 @app.callback(invoke_without_command=False)
