@@ -79,11 +79,13 @@ def _configured(listing: str) -> dict[str, str]:
     for line in listing.splitlines():
         match = _LINE.fullmatch(line.strip())
         if match:
-            section, key, value = match.groups()
+            section, key, text = match.groups()
             try:
-                options[section][key.lower().replace("_", "-")] = str(ast.literal_eval(value))
+                value = str(ast.literal_eval(text))
             except (ValueError, SyntaxError) as error:
                 raise UsageError(f"`pip config list` printed {line.strip()!r}") from error
+            if value:  # pip leaves empty ones out of account
+                options[section][key.lower().replace("_", "-")] = value
     return {**options["global"], **options["install"], **options[":env:"]}
 
 
