@@ -48,7 +48,7 @@ def put_build(folder: Path, base: Path, build: Build) -> None:
         OSError: it cannot be written.
     """
     path = folder / f"{build.torch}.toml"
-    rows, sources = _read(path if path.exists() else base / path.name)
+    rows, sources = read_build_file(path if path.exists() else base / path.name)
     key = (build.cuda, build.platform)
     old = [row for row in rows if row["kind"] == "measured" and _key(row) == key]
     if any(row.get("default") for row in old) and not build.default:
@@ -83,10 +83,15 @@ def read_rows(folder: Path, base: Path, release: str) -> tuple[Build, ...]:
     return ()
 
 
-def _read(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def read_build_file(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Rows and sources as they stand in the file; none when there is no file.
+
+    Raises:
+        KnowledgeError: it is malformed.
+    """
     if not path.exists():
         return [], {}
-    read_file(path, BuildFile)  # refuses what is malformed
+    read_file(path, BuildFile)
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     return raw["build"], raw["sources"]
 

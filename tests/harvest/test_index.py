@@ -125,6 +125,7 @@ def test_what_is_no_listing(index: Index, kind: str, body: bytes) -> None:
         listed(index)
 
 
+@settings(deadline=None)
 @given(kind=st.sampled_from([JSON, "text/html"]), body=st.binary(max_size=300))
 def test_any_page_is_a_listing_or_an_error(kind: str, body: bytes) -> None:
     try:
@@ -134,6 +135,7 @@ def test_any_page_is_a_listing_or_an_error(kind: str, body: bytes) -> None:
     assert all(file.url.startswith("https://") for file in files)
 
 
+@settings(deadline=None)
 @given(
     st.text(
         st.sampled_from(list('<a href="/torch-9.whl#sha256=0123ab">&;!-%[]\x00é</base>')),
@@ -282,7 +284,7 @@ def test_a_certificate_that_is_not_there() -> None:
 DATA = bytes(range(256)) * 2000  # 512 000 bytes, so that the last 64 KiB are some of them
 
 
-@settings(max_examples=25)  # each starts a server
+@settings(deadline=None, max_examples=25)  # each starts a server
 @given(
     st.lists(
         st.tuples(st.integers(0, len(DATA) + 10), st.integers(0, 200_000)), min_size=1, max_size=4

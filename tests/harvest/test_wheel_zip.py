@@ -4,7 +4,7 @@ import io
 import zipfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envcheck.binaries.source import BytesSource
@@ -32,11 +32,13 @@ def contents(data: bytes) -> dict[str, bytes]:
     return found
 
 
+@settings(deadline=None)
 @given(st.dictionaries(names, st.binary(max_size=3000), max_size=6))
 def test_members_come_out_as_they_went_in(members: dict[str, bytes]) -> None:
     assert contents(archive(members)) == members
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(names, st.binary(max_size=3000), min_size=1, max_size=6),
     st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
@@ -54,12 +56,14 @@ def test_other_compressions_comments_and_prefixes(
     assert contents(prefix + file.getvalue()) == members
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
     with pytest.raises(WheelError):
         WheelZip(BytesSource(data))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=8)
 )
@@ -75,6 +79,7 @@ def test_any_damage(changes: list[tuple[int, int]]) -> None:
     assert set(found.values()) <= set(MEMBERS.values())
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1))
 def test_any_cut(length: int) -> None:
     with pytest.raises(WheelError):

@@ -11,6 +11,8 @@ import pytest
 
 from envcheck import compat
 from envcheck.kb import PACKAGED, Knowledge, load, minor, order
+from envcheck.kb.build_files import file_text, read_build_file
+from envcheck.kb.targets import PLATFORMS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -113,10 +115,46 @@ def test_every_product_finds_itself(kb: Knowledge) -> None:
 
 def test_nvcc_of_a_builds_cuda_could_compile_its_code(kb: Knowledge) -> None:
     for build in kb.builds:
-        assert build.cuda is not None
-        for code in (*build.sass, *build.ptx):
-            verdict = kb.cuda.nvcc_targets(build.cuda, code)
+        codes = (*build.sass, *build.partial, *build.ptx)
+        assert bool(codes) == (build.cuda is not None), build
+        for code in codes:
+            verdict = kb.cuda.nvcc_targets(build.cuda or "", code)
             assert verdict.compiles, (build.torch, build.cuda, verdict.reason)
+
+
+def test_what_plain_pip_brings_is_measured_since_the_index_has_it_all(kb: Knowledge) -> None:
+    """From 1.13 on every release has wheels for the three platforms, and they were read."""
+    for release in kb.torch.releases:
+        rows = [row for row in kb.builds.of(release.version) if row.default]
+        if order(release.version) >= order("1.13"):
+            assert sorted(row.platform for row in rows) == sorted(PLATFORMS), release.version
+            assert {row.kind for row in rows} == {"measured"}, release.version
+        for row in rows:
+            assert row.kind != "measured" or (row.wheel and row.sha256 and row.python)
+
+
+def test_releases_agree_with_their_measured_wheels(kb: Knowledge) -> None:
+    for release in kb.torch.releases:
+        for row in kb.builds.of(release.version):
+            if row.default and row.kind == "measured" and row.platform == "linux-x86_64":
+                for name in ("python", "cuda", "cudnn", "nccl", "triton"):
+                    assert getattr(row, name) == getattr(release, name), (release.version, name)
+
+
+def test_build_files_are_written_as_the_harvest_writes_them() -> None:
+    for path in sorted((PACKAGED / "builds").glob("*.toml")):
+        rows, sources = read_build_file(path)
+        assert file_text(path.stem, rows, sources) == path.read_text(encoding="utf-8"), path.name
+
+
+def test_where_release_notes_promise_ptx_the_wheels_have_none(kb: Knowledge) -> None:
+    (row,) = [
+        row
+        for row in kb.builds.of("2.13.0")
+        if (row.cuda, row.platform) == ("13.0", "linux-x86_64")
+    ]
+    assert (row.kind, row.ptx) == ("measured", ())
+    assert row.contradicts.startswith("documented ptx: compute_120 (PyTorch RELEASE.md")
 
 
 def test_every_release_has_its_default_build_and_every_variant(kb: Knowledge) -> None:
