@@ -12,7 +12,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from fnmatch import fnmatchcase
 from typing import IO
 
 import msgspec
@@ -175,7 +175,7 @@ class Host:
                 if any(sign in part for sign in "*?["):
                     names = self.names(base or "/")
                     if not isinstance(names, Missing):
-                        step += [f"{base}/{n}" for n in names if Path(n).match(part)]
+                        step += [f"{base}/{n}" for n in names if fnmatchcase(n, part)]
                 elif self.exists(f"{base}/{part}"):
                     step.append(f"{base}/{part}")
             found = step

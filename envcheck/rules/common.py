@@ -1,5 +1,7 @@
 """What several rules share: which GPUs a process sees, and remedies. Pure like the rules."""
 
+import re
+
 from envcheck.facts import Environment, Gpu, Gpus, Missing
 
 
@@ -7,7 +9,9 @@ def visible(gpus: Gpus, environment: Environment | Missing) -> tuple[Gpu, ...]:
     """The GPUs CUDA would show a process: CUDA_VISIBLE_DEVICES applied as the driver does.
 
     Entries are indices or UUID prefixes; the list ends at the first entry that names no GPU
-    (CUDA C++ Programming Guide, "CUDA Environment Variables"). A MIG UUID selects its parent here.
+    (CUDA C++ Programming Guide, "CUDA Environment Variables"), an index ends at its first letter,
+    and a GPU named twice leaves none (https://github.com/pytorch/pytorch/pull/84879). A MIG UUID
+    selects its parent here.
     """
     devices = gpus.known_devices()
     wanted = None if isinstance(environment, Missing) else environment.get("CUDA_VISIBLE_DEVICES")
@@ -16,15 +20,18 @@ def visible(gpus: Gpus, environment: Environment | Missing) -> tuple[Gpu, ...]:
     chosen: list[Gpu] = []
     for entry in (part.strip() for part in wanted.split(",")):
         gpu = _named(entry, devices)
-        if gpu is None or gpu in chosen:
+        if gpu is None:
             break
+        if gpu in chosen and not entry.startswith("MIG-"):
+            return ()
         chosen.append(gpu)
     return tuple(chosen)
 
 
 def _named(entry: str, devices: tuple[Gpu, ...]) -> Gpu | None:
-    if entry.isdecimal():
-        return next((gpu for gpu in devices if gpu.index == int(entry)), None)
+    index = re.match(r"\d{1,6}", entry)
+    if index:
+        return next((gpu for gpu in devices if gpu.index == int(index.group())), None)
     if entry.startswith("MIG-"):
         for gpu in devices:
             instances = () if isinstance(gpu.mig_instances, Missing) else gpu.mig_instances

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from envcheck.facts import Companion, Missing, PythonEnv, TorchBuild, known, or_none
 from envcheck.finding import ERROR, Effect, Evidence, Finding, Remedy, seen, words
 from envcheck.kb import Knowledge
+from envcheck.kb.pep440 import violates
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.install import interpreter
 
@@ -149,16 +150,8 @@ def _cuda(version: str | None) -> str:
 
 def _pinned(companion: Companion, torch_version: str) -> bool | None:
     """Whether the companion's own metadata accepts this torch; None when it does not say."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion, Version
-
     pin = or_none(companion.torch_pin)
-    if pin is None or "==" not in pin:
-        return None
-    try:
-        return SpecifierSet(pin).contains(Version(torch_version).public, prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):
-        return None
+    return None if pin is None or "==" not in pin else not violates(torch_version, pin)
 
 
 def _both(torch: TorchBuild, companion: Companion) -> tuple[Evidence, ...]:

@@ -78,10 +78,11 @@ def cuda_visible_devices_hides_gpus(gpus: Gpus, environment: Environment) -> Ite
     if bad is None or (shown and bad in ON_PURPOSE):
         return
     severity = WARNING
+    twice = next((entry for place, entry in enumerate(entries) if entry in entries[:place]), None)
     if bad in ON_PURPOSE:
         message = f"{VISIBLE}={value} hides every GPU from CUDA."
-    elif bad in entries[: len(shown)]:
-        message = f"{VISIBLE}={value} names {bad} twice, after which CUDA shows no GPU at all."
+    elif twice is not None and not shown:
+        message = f"{VISIBLE}={value} names {twice} twice: CUDA then shows no GPU at all."
         severity = ERROR
     elif shown:
         last = f"GPU {shown[-1].index}"

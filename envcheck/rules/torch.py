@@ -185,7 +185,7 @@ def cpu_only_build(
 
     Sources: https://pytorch.org/get-started/locally/
     """
-    if not gpus.devices:
+    if not gpus.devices or _not_given(container, driver):
         raise NotApplicable
     if known(torch.cuda) is None and torch.hip is None and torch.xpu is None:
         yield Finding(
@@ -194,6 +194,12 @@ def cpu_only_build(
             evidence=seen(torch, "version", "cuda"),
             remedy=install_torch(kb, gpus, driver, python, host, container, torch),
         )
+
+
+def _not_given(container: Container | Missing, driver: Driver | Missing) -> bool:
+    """A container sees its host's GPUs on the bus, whether or not it was given any."""
+    inside = not isinstance(container, Missing) and isinstance(container.runtime, str)
+    return inside and not (isinstance(driver, Driver) and driver.nvml == "ok")
 
 
 @rule("TCH005", severity=WARNING, subject="torch")

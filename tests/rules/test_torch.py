@@ -97,6 +97,10 @@ def test_cpu_only_build() -> None:
     passes("cpu_only_build", healthy())
     passes("cpu_only_build", change(cpu, torch__hip="6.2"))  # ROCm is fine
     not_applicable("cpu_only_build", change(cpu, gpus__devices=()))
+    # a container that only sees its host's card on the bus was not given it
+    inside = change(cpu, container__runtime="docker")
+    fires("cpu_only_build", inside)
+    not_applicable("cpu_only_build", change(inside, driver__nvml="library_not_found: none"))
 
 
 def test_library_without_arch() -> None:
