@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from envcheck.kb.rows import Row, VersionText
+from envcheck.kb.rows import NonEmpty, Row, VersionText
 from envcheck.kb.versions import order
 
 Designation = Literal["long-term", "production", "new-feature", "toolkit", "legacy"]
@@ -36,6 +36,15 @@ class Package(Row, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Keyring(Row, frozen=True, kw_only=True):
+    """The package that makes apt trust NVIDIA's repository of a distribution."""
+
+    distro: str
+    arch: str  # "x86_64", "aarch64"
+    url: NonEmpty
+    sha256: NonEmpty
+
+
 class Choice(Row, frozen=True, kw_only=True):
     """The branch to install where nothing else decides."""
 
@@ -46,6 +55,7 @@ class DriverFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: Choice
     branch: tuple[Branch, ...]
     package: tuple[Package, ...]
+    keyring: tuple[Keyring, ...]
 
 
 class DriverTable:
@@ -55,6 +65,7 @@ class DriverTable:
         self.default = file.default
         self.branches = tuple(sorted(file.branch, key=lambda row: row.branch))
         self.packages = file.package
+        self.keyrings = file.keyring
 
     def branch_of(self, driver: str) -> Branch | None:
         """The branch a driver belongs to: the newest that is not above its first number.

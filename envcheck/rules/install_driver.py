@@ -18,7 +18,9 @@ def newer_driver(
     The long-term branch where it serves, else the nearest branch that does; from the
     distribution's own packages where they have it, else from NVIDIA's repository.
     """
-    branch = _branch(kb, gpus, needed)
+    branch = _branch(kb, gpus, driver, needed)
+    if branch is None and needed is None:
+        return Remedy("No driver branch supports all these GPUs together.")
     if branch is None:
         return Remedy(
             f"No driver branch has {needed} or newer and still supports these GPUs: use a torch"
@@ -33,9 +35,14 @@ def newer_driver(
     closed = _needs_closed(kb, gpus)
     names = (package.proprietary if closed else package.open) or package.proprietary or ""
     names = " ".join(filter(None, (package.pin, names))).replace("{branch}", str(branch))
-    commands = ("sudo apt-get update", f"sudo apt-get install --yes {names}", "sudo reboot")
+    commands: tuple[str, ...] = (
+        "sudo apt-get update",
+        f"sudo apt-get install --yes {names}",
+        "sudo reboot",
+    )
     if package.origin == "nvidia":
-        text += " from NVIDIA's repository, which must be set up first (cuda-keyring)"
+        text += " from NVIDIA's repository"
+        commands = (*_trust(kb, host), *commands)
     return Remedy(
         f"{text}.",
         commands,
@@ -44,6 +51,7 @@ def newer_driver(
             Effect("driver.version", _release(kb, branch)),
             Effect("driver.module_version", _release(kb, branch)),
             Effect("driver.library_version", _release(kb, branch)),
+            Effect("driver.nvml", "ok"),
         ),
     )
 
@@ -62,7 +70,22 @@ def reload_driver(container: Container | Missing) -> Remedy:
     )
 
 
-def _branch(kb: Knowledge, gpus: Gpus | Missing, needed: str | None) -> int | None:
+def _trust(kb: Knowledge, host: Host | Missing) -> tuple[str, ...]:
+    """The commands that make apt trust NVIDIA's repository."""
+    arch = None if isinstance(host, Missing) else or_none(host.arch)
+    for row in kb.drivers.keyrings:
+        if (row.distro, row.arch) == (_distro(host), arch or "x86_64"):
+            file = row.url.rsplit("/", 1)[1]
+            return (
+                f"wget {row.url}",
+                f"echo '{row.sha256}  {file}' | sha256sum --check && sudo dpkg --install {file}",
+            )
+    return ()
+
+
+def _branch(
+    kb: Knowledge, gpus: Gpus | Missing, driver: Driver | Missing, needed: str | None
+) -> int | None:
     devices = () if isinstance(gpus, Missing) else gpus.known_devices()
     archs = [kb.gpus.arch(gpu.sm) for gpu in devices if isinstance(gpu.sm, str)]
     last = min((arch.last_branch for arch in archs if arch and arch.last_branch), default=None)
@@ -73,6 +96,12 @@ def _branch(kb: Knowledge, gpus: Gpus | Missing, needed: str | None) -> int | No
     if default not in known:
         known.append(default)
     fitting = [b for b in sorted(known) if b >= least and (last is None or b <= last)]
+    installed = None
+    if not isinstance(driver, Missing):
+        installed = or_none(driver.version) or or_none(driver.library_version)
+    here = kb.drivers.branch_of(installed) if installed and needed is None else None
+    if here is not None and here.branch in fitting:
+        return here.branch  # only its module is missing: no reason to change the branch
     if default in fitting:
         return default
     above = [b for b in fitting if b > default]
