@@ -8,19 +8,40 @@ from pathlib import Path
 
 import msgspec
 
+from envcheck.builds import select, tables
 from envcheck.facts import Snapshot
+from envcheck.kb import load
+from envcheck.kb.builds import Build
 from envcheck.pages import all_pages
+from envcheck.render.matrix_data import render_markdown
 from envcheck.report import Report
 from envcheck.rules import RULES
 from envcheck.whatif import Answer
 
 ROOT = Path(__file__).parent.parent
+MATRIX = """# Which torch build runs on which GPU
+
+Written by `make docs` from the data files in `envcheck/kb/data/builds/`, last checked {checked};
+`envcheck builds` prints the same for a terminal, and filters it. Rows known from the *wheel* were
+measured: the GPU code was read out of the wheel itself (`envcheck builds harvest`). The others say
+what build scripts and release notes of PyTorch say. Plain `pip install torch` brings the bold ones.
+
+"""
 
 
 def generated() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     files = {ROOT / "docs/rules" / name: text for name, text in all_pages(RULES).items()}
-    for name, kind in (("compat", Answer), ("report", Report), ("snapshot", Snapshot)):
+    kb = load()
+    checked = max(build.checked for build in kb.builds)
+    matrix = MATRIX.format(checked=checked) + render_markdown(tables(select(kb), kb))
+    files[ROOT / "docs/matrix.md"] = matrix
+    for name, kind in (
+        ("builds", list[Build]),
+        ("compat", Answer),
+        ("report", Report),
+        ("snapshot", Snapshot),
+    ):
         schema = msgspec.json.schema(kind)
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
         text = json.dumps(schema, indent=1, sort_keys=True) + "\n"

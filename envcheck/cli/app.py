@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import compat, doctor, explain
+from envcheck.cli import builds, compat, doctor, explain
 
 app = typer.Typer(
     name="envcheck",
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command(name="doctor")(doctor.doctor)
 app.command(name="explain")(explain.explain)
 app.command(name="compat")(compat.compat)
+app.add_typer(builds.builds, name="builds")
 
 
 @app.callback(invoke_without_command=False)
