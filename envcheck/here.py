@@ -3,8 +3,7 @@
 from envcheck.errors import UsageError
 from envcheck.kb import Knowledge
 from envcheck.probes.take import take_snapshot
-from envcheck.request import request_of
-from envcheck.resolve import Request
+from envcheck.request import Request, request_of
 
 _FACTS = ("gpus", "driver", "python", "host", "container")
 

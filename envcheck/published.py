@@ -16,7 +16,8 @@ from envcheck.index import Gone, IndexFile, PipConfig, Web, WebError, files_of, 
 from envcheck.install import wheels
 from envcheck.kb import Knowledge, order
 from envcheck.kb.wheel_name import WheelName, read_names
-from envcheck.resolve import Judged, Request, rank
+from envcheck.request import Request
+from envcheck.resolve import Judged, rank
 
 _FRESH = 24 * 3600  # seconds an answer is used again without asking
 

@@ -1,17 +1,58 @@
-"""What a torch build must run on, out of a machine's facts. Must not know how they are found."""
+"""What a torch build must run on, asked or out of a machine's facts.
+
+Must not know how facts are found, nor any build.
+"""
 
 from typing import TypeGuard
+
+import msgspec
 
 from envcheck.facts import Container, Driver, Gpus, Host, Missing, PythonEnv, or_none
 from envcheck.kb import Sm, SmError, VersionError, order
 from envcheck.kb.builds import Platform
-from envcheck.resolve import COMPANIONS, Card, Machine, Request
 
+COMPANIONS = ("torchvision", "torchaudio")
 _PLATFORMS: dict[str, Platform] = {
     "linux-x86_64": "linux-x86_64",
     "linux-aarch64": "linux-aarch64",
     "windows-x86_64": "windows-x86_64",
 }
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A GPU model. Several of one model count once."""
+
+    name: str | None  # "NVIDIA H100 80GB HBM3"; None: only the compute capability is known
+    sm: str  # "9.0"
+
+    def __str__(self) -> str:
+        sass = f"sm_{self.sm.replace('.', '')}"
+        return f"{self.name} ({sass})" if self.name else sass
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a build must run on; None and () mean "not known"."""
+
+    gpus: tuple[Card, ...] = ()
+    driver: str | None = None  # "535.104.05"
+    python: str | None = None  # "3.11", "3.13t"
+    glibc: str | None = None  # "2.31"
+    platform: Platform = "linux-x86_64"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine, and which builds are asked about."""
+
+    machine: Machine
+    torch: str | None = None  # PEP 440 specifier, "==2.4.*"
+    cuda: str | None = None  # "12.1"
+    wsl: bool = False  # Linux with the Windows driver
+    companions: tuple[str, ...] = COMPANIONS  # to be installed with torch
+
+    @property
+    def windows_driver(self) -> bool:
+        """Whether driver versions are counted as on Windows."""
+        return self.wsl or self.machine.platform == "windows-x86_64"
 
 
 def request_of(
@@ -49,10 +90,9 @@ def _known(fact: Driver | Host | PythonEnv | Missing, field: str) -> str | None:
 
 def _python(python: PythonEnv | Missing) -> str | None:
     """ "3.13", and "3.13t" for a free-threaded one."""
-    version, tag = _known(python, "version"), _known(python, "tag") or ""
-    if version is None:
-        return None
-    return ".".join(version.split(".")[:2]) + ("t" if tag.endswith("t") else "")
+    version, tag = _known(python, "version") or "", _known(python, "tag") or ""
+    number = _number(".".join(version.split(".")[:2]))
+    return number and number + ("t" if tag.endswith("t") else "")
 
 
 def _number(version: str | None) -> str | None:

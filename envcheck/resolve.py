@@ -13,8 +13,9 @@ import msgspec
 
 from envcheck import compat
 from envcheck.kb import Knowledge, order
-from envcheck.kb.builds import Build, Platform
+from envcheck.kb.builds import Build
 from envcheck.kb.pep440 import within
+from envcheck.request import Card, Request
 
 Verdict = Literal["runs", "no", "unknown"]
 How = Literal["native", "binary", "ptx", "no", "unknown"]
@@ -23,43 +24,6 @@ Constraint = Literal["gpu", "driver", "python", "glibc", "index"]
 _HOW: dict[How, int] = {"native": 0, "binary": 1, "unknown": 2, "ptx": 3, "no": 4}
 _VERDICT: dict[Verdict, int] = {"runs": 2, "unknown": 1, "no": 0}
 _TAG_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_\w+")
-COMPANIONS = ("torchvision", "torchaudio")
-
-
-class Card(msgspec.Struct, frozen=True):
-    """A GPU model. Several of one model count once."""
-
-    name: str | None  # "NVIDIA H100 80GB HBM3"; None: only the compute capability is known
-    sm: str  # "9.0"
-
-    def __str__(self) -> str:
-        sass = f"sm_{self.sm.replace('.', '')}"
-        return f"{self.name} ({sass})" if self.name else sass
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """What a build must run on; None and () mean "not known"."""
-
-    gpus: tuple[Card, ...] = ()
-    driver: str | None = None  # "535.104.05"
-    python: str | None = None  # "3.11", "3.13t"
-    glibc: str | None = None  # "2.31"
-    platform: Platform = "linux-x86_64"
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine, and which builds are asked about."""
-
-    machine: Machine
-    torch: str | None = None  # PEP 440 specifier, "==2.4.*"
-    cuda: str | None = None  # "12.1"
-    wsl: bool = False  # Linux with the Windows driver
-    companions: tuple[str, ...] = COMPANIONS  # to be installed with torch
-
-    @property
-    def windows_driver(self) -> bool:
-        """Whether driver versions are counted as on Windows."""
-        return self.wsl or self.machine.platform == "windows-x86_64"
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,6 +254,8 @@ class _Judge:
             for gap in self.kb.torch.gaps_of(build.torch)
             if any(f"sm_{card.sm.replace('.', '')}" in gap.lacks for card in self.machine.gpus)
         ]
+        if build.kind == "inferred":
+            notes.append(f"which code it has is inferred, not read: {build.note}".rstrip(": "))
         notes += [
             f"{name} has no release for torch {build.torch} with CUDA {build.cuda}"
             for name in self.request.companions

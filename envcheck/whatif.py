@@ -17,16 +17,8 @@ from envcheck.install import Conda, Install, Wheels, conda, install, wheels
 from envcheck.kb import Knowledge, Sm, SmError, VersionError, minor, order
 from envcheck.kb.builds import Platform
 from envcheck.kb.pep440 import within
-from envcheck.resolve import (
-    Card,
-    How,
-    Judged,
-    Machine,
-    Request,
-    Verdict,
-    best,
-    candidates,
-)
+from envcheck.request import Card, Machine, Request
+from envcheck.resolve import How, Judged, Verdict, best, candidates
 
 SCHEMA_VERSION = 1
 _DEFAULT: Final = "linux-x86_64"

@@ -11,7 +11,8 @@ from envcheck.advice import exclusions, remedies
 from envcheck.install import Install, install
 from envcheck.kb import load, order
 from envcheck.kb.builds import Platform
-from envcheck.resolve import Card, Judged, Machine, Request, best, judge
+from envcheck.request import Card, Machine, Request
+from envcheck.resolve import Judged, best, judge
 
 KB = load()
 Versions = tuple[int, ...]

@@ -72,8 +72,10 @@ class TorchTable:
 
     def pair(self, package: str, torch: str) -> str | None:
         """The newest release of torchvision, torchaudio or torchcodec made for this torch."""
-        fitting = [row for row in self.pairs if row.package == package and within(torch, row.torch)]
-        return fitting[-1].version if fitting else None
+        for row in reversed(self.pairs):
+            if row.package == package and within(torch, row.torch):
+                return row.version
+        return None
 
     def fits(self, package: str, version: str, torch: str) -> bool | None:
         """Whether a companion was made for this torch; None: that companion is not known."""

@@ -4,6 +4,7 @@ Must not know any version.
 """
 
 import re
+from functools import lru_cache
 
 _FORM = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,5}", re.ASCII)
 
@@ -12,6 +13,7 @@ class VersionError(ValueError):
     """Not a dotted number."""
 
 
+@lru_cache(maxsize=4096)
 def order(version: str) -> tuple[int, ...]:
     """A key that sorts versions: "535.104.05" → (535, 104, 5); "12.0" and "12.0.0" are equal.
 

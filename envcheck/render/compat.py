@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from envcheck.install import Install
-from envcheck.render.style import Style
+from envcheck.render.style import Style, plain
 from envcheck.whatif import Answer, Found, Row
 
 ROWS = 10  # builds a text shows unless all are wanted
@@ -153,7 +153,7 @@ def _machine(answer: Answer) -> str:
     parts += [f"driver {machine.driver}"] if machine.driver else []
     parts += [f"Python {machine.python}"] if machine.python else []
     parts += [f"glibc {machine.glibc}"] if machine.glibc else []
-    return f"{', '.join(parts)}, {machine.platform}"
+    return plain(f"{', '.join(parts)}, {machine.platform}")
 
 
 def _title(found: Found) -> str:

@@ -17,8 +17,8 @@ from envcheck.facts import (
 from envcheck.finding import Effect, Remedy
 from envcheck.install import quoted, wheels
 from envcheck.kb import Knowledge
-from envcheck.request import request_of
-from envcheck.resolve import COMPANIONS, Judged, Machine, Request, judge
+from envcheck.request import COMPANIONS, Machine, Request, request_of
+from envcheck.resolve import Judged, judge
 
 
 def interpreter(python: PythonEnv | Missing) -> str:
