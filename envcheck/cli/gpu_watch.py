@@ -98,3 +98,47 @@ def run(
     from envcheck.watch.run import run as run_command
 
     raise typer.Exit(run_command(command, json_file=json_file))
+
+
+@app.command(name="pick")
+def pick(
+    count: int = typer.Option(1, "-n", min=1, metavar="COUNT", help="How many GPUs."),
+    free_memory: str | None = typer.Option(
+        None, metavar="SIZE", help="At least so much free memory, such as 20GiB; may be shared."
+    ),
+    max_util: float = typer.Option(
+        5.0, min=0, max=100, metavar="PERCENT", help="Idle is up to this utilisation."
+    ),
+    index: bool = typer.Option(
+        False,
+        "--index",
+        help="Print indices, which hold under CUDA_DEVICE_ORDER=PCI_BUS_ID.",
+    ),
+    ignore: list[str] = typer.Option(
+        [], metavar="CODE", help="Take a GPU in spite of these findings of `doctor`."
+    ),
+) -> None:
+    """Print healthy, idle GPUs for CUDA_VISIBLE_DEVICES; exit 1 when there are too few.
+
+    Without --free-memory a GPU is idle only when no process computes on it.
+    """
+    from envcheck.pick import Wish
+    from envcheck.pick import pick as pick_gpus
+    from envcheck.watch.units import parse_size
+
+    wish = Wish(
+        count=count,
+        free_memory_bytes=parse_size(free_memory) if free_memory else None,
+        max_utilization_percent=max_util,
+    )
+    choice = pick_gpus(wish, ignore=ignore)
+    if choice.unavailable:
+        print(f"envcheck: {choice.unavailable}", file=sys.stderr)
+        raise typer.Exit(3)
+    if len(choice.picked) < count:
+        print(f"envcheck: {len(choice.picked)} of {count} GPUs fit", file=sys.stderr)
+        for words in choice.rejected:
+            print(f"envcheck: {words}", file=sys.stderr)
+        raise typer.Exit(1)
+    ids = [str(one.index) if index and not one.mig else one.uuid for one in choice.picked]
+    print(",".join(ids))

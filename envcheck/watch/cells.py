@@ -35,16 +35,20 @@ class GpuSeries:
         self.index = index
         self.since: dict[str, int] = {"utilization": 0, "memory_utilization": 0, "power": 0}
         self.processes_since = 0
+        self._at_s: float | None = None
         self._slow: Slow | None = None
         self._counters: dict[str, Counter] = {}
 
     def tick(
         self,
         watched: Watched | NvmlError,
-        interval_s: float,
+        at_s: float,
+        look_back_s: float,
         xids: tuple[int, ...] | Unread,
     ) -> GpuTick:
-        """This GPU now. `interval_s` is the time since the tick before."""
+        """This GPU at `at_s` (monotonic); the first tick looks back `look_back_s`."""
+        interval_s = look_back_s if self._at_s is None else at_s - self._at_s
+        self._at_s = at_s
         if isinstance(watched, NvmlError):
             return self._dead(watched, xids)
         self._slow = watched.slow or self._slow

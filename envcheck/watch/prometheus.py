@@ -132,7 +132,8 @@ class Exporter:
             self._server, self._thread = start_http_server(port, host, registry)
         except OSError as error:
             raise UsageError(f"--prometheus {where}: {error.strerror or error}") from error
-        self.address = f"http://{host}:{self._server.server_port}/metrics"
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._server.server_port}/metrics"
 
     def update(self, tick: Tick) -> None:
         for gpu in tick.gpus:

@@ -81,21 +81,22 @@ class Recording:
             UsageError: the file cannot be read, is no recording, or of a newer schema.
         """
         self.torn = ""
-        rest = b""
+        rest, begun = b"", False
         for chunk in _inflate(self._path, self):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                yield self._tick(line)
+                try:
+                    yield decode(line)
+                except msgspec.DecodeError as error:
+                    if not begun:
+                        raise UsageError(f"{self._path}: {_why(line, error)}") from error
+                    self.torn = f"it is damaged ({error})"
+                    return
+                begun = True
             if len(rest) > _MAX_LINE:
                 raise UsageError(f"{self._path}: a line is too long for a recording")
         if rest:
             self.torn = self.torn or "it ends within a tick"
-
-    def _tick(self, line: bytes) -> Tick:
-        try:
-            return decode(line)
-        except msgspec.DecodeError as error:
-            raise UsageError(f"{self._path}: {_why(line, error)}") from error
 
 
 def _why(line: bytes, error: msgspec.DecodeError) -> str:
@@ -116,6 +117,9 @@ def _inflate(path: Path, recording: Recording) -> Iterator[bytes]:
     """The decompressed bytes of all gzip members; notes on `recording` where they break off."""
     try:
         with open(path, "rb") as file:
+            if file.read(2) not in (b"", b"\x1f", b"\x1f\x8b"):
+                raise UsageError(f"{path}: not a recording")
+            file.seek(0)
             stream, started = zlib.decompressobj(_GZIP), False
             while chunk := file.read(_CHUNK):
                 while chunk:
@@ -131,8 +135,6 @@ def _inflate(path: Path, recording: Recording) -> Iterator[bytes]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except zlib.error as error:
-        if file.tell() <= _CHUNK and not started:
-            raise UsageError(f"{path}: not a recording ({error})") from error
         recording.torn = f"it is damaged ({error})"
 
 

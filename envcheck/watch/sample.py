@@ -7,7 +7,7 @@ Must not know what becomes of a tick.
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,7 +20,7 @@ from envcheck.nvml.readings import NvmlError, NvmlUnavailable
 from envcheck.nvml.signals import Fast, ProcessRates, Slow, Watched, XidEvents
 from envcheck.watch.cells import GpuSeries, cell, unread
 from envcheck.watch.processes import Process, ProcessTable
-from envcheck.watch.session import STALL_S, Session, select_gpus
+from envcheck.watch.session import OPEN_S, STALL_S, Session, select_gpus
 from envcheck.watch.tick import FIRST, HostTick, Overhead, ProcessTick, Tick, Unread
 
 PROCESSES_S = 5.0
@@ -41,11 +41,14 @@ class Sampler:
         health_s: float = HEALTH_S,
         select: Sequence[str] = (),
         stall_s: float = STALL_S,
+        open_s: float = OPEN_S,
         env: Mapping[str, str] | None = None,
     ) -> None:
         """`interval_s`: how far the first tick looks back. `select`: GPUs by index, UUID or PCI
-        address. `env` is the worker's environment, as for `NvmlClient`."""
-        self.session = Session(NvmlClient(env=env), stall_s=stall_s)
+        address. `stall_s` bounds one NVML call, `open_s` the start of NVML. `env` is the worker's
+        environment, as for `NvmlClient`.
+        """
+        self.session = Session(NvmlClient(env=env), stall_s=stall_s, open_s=open_s)
         self._interval_s, self._select = interval_s, select
         self._every = {"processes": processes_s, "health": health_s}
         self._read_at: dict[str, float] = {}
@@ -75,6 +78,11 @@ class Sampler:
             self._gpus = [GpuSeries(index) for index in indices if index is not None]
         return opened
 
+    def leave_out(self, indices: Iterable[int]) -> None:
+        """Does not watch these GPUs."""
+        unwanted = set(indices)
+        self._gpus = [gpu for gpu in self._gpus if gpu.index not in unwanted]
+
     def close(self) -> None:
         self.session.close()
 
@@ -88,6 +96,7 @@ class Sampler:
         xids = self._xids()
         gpus = []
         for gpu in self._gpus:
+            at_s = time.monotonic()  # a GPU before it may have stalled
             watched = self.session.ask(
                 "watch",
                 Watched,
@@ -98,7 +107,7 @@ class Sampler:
                 processes_since=gpu.processes_since if processes else None,
             )
             mine = xids if isinstance(xids, Unread) else tuple(xids.get(gpu.index, ()))
-            gpus.append(gpu.tick(watched, interval_s, mine))
+            gpus.append(gpu.tick(watched, at_s, self._interval_s, mine))
             if processes:
                 self._processes[gpu.index] = self._on(gpu, watched)
         listed = [found for found in self._processes.values() if not isinstance(found, Unread)]

@@ -25,8 +25,10 @@ _NO_GPU = -1
 class Session:
     """An `NvmlClient` that is started again whenever its worker is gone."""
 
-    def __init__(self, client: NvmlClient, *, stall_s: float = STALL_S) -> None:
-        self._client, self._stall_s = client, stall_s
+    def __init__(
+        self, client: NvmlClient, *, stall_s: float = STALL_S, open_s: float = OPEN_S
+    ) -> None:
+        self._client, self._stall_s, self._open_s = client, stall_s, open_s
         self._avoided: dict[int, dict[str, NvmlError]] = {}  # GPU → call → what it did
         self._lost: dict[int, NvmlError] = {}
         self._down: NvmlError | None = None
@@ -36,7 +38,7 @@ class Session:
 
     def open(self) -> Opened | NvmlUnavailable:
         """Loads NVML in a worker."""
-        opened = self._client.request("open", Opened, timeout_s=OPEN_S)
+        opened = self._client.request("open", Opened, timeout_s=self._open_s)
         if not isinstance(opened, Opened):
             return unavailable(opened)
         for gpu, calls in self._avoided.items():
@@ -47,12 +49,13 @@ class Session:
         """The worker's answer to one operation, or why there is none now."""
         if gpu is not None:
             params["gpu"] = gpu
+        asked = _NO_GPU if gpu is None else gpu
         self._forgive()
-        while (error := self._error(gpu)) is None:
+        while (error := self._error(asked)) is None:
             result = self._client.request(op, answer, stall_s=self._stall_s, **params)
             if not isinstance(result, WorkerFailure):
                 return result
-            self._note(result, gpu)
+            self._note(result, asked)
             self._start_again()
         return error
 
@@ -68,22 +71,24 @@ class Session:
     def close(self) -> None:
         self._client.close()
 
-    def _error(self, gpu: int | None) -> NvmlError | None:
+    def _error(self, gpu: int) -> NvmlError | None:
         if self._down is not None and time.monotonic() >= self._retry_at:
             self._start_again()
-        return self._down or (self._lost.get(gpu) if gpu is not None else None)
+        return self._down or self._lost.get(gpu)
 
-    def _note(self, failure: WorkerFailure, asked: int | None) -> None:
+    def _note(self, failure: WorkerFailure, asked: int) -> None:
         self.restarts += 1
         self._forgive_at = time.monotonic() + FORGIVE_S
-        gpu = failure.gpu if failure.gpu is not None else _NO_GPU
+        gpu = _NO_GPU if failure.gpu is None else failure.gpu
         error = failure.as_error()
         calls = self._avoided.setdefault(gpu, {})
-        again = failure.call in calls or not failure.call
+        # The same call again, or none that is to blame: whatever was asked for is left alone.
+        hopeless = not failure.call or failure.call in calls
         calls[failure.call] = error
-        if failure.call == _OPENING or len(calls) > 1 or again:
-            # without a call to blame, whatever was asked for is left alone
-            self._lost[gpu if gpu != _NO_GPU or asked is None else asked] = error
+        if hopeless:
+            self._lost[asked] = error
+        elif failure.call == _OPENING or (gpu != _NO_GPU and len(calls) > 1):
+            self._lost[gpu] = error
 
     def _start_again(self) -> None:
         opened = self.open()

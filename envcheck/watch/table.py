@@ -74,8 +74,8 @@ def _notes(gpu: GpuTick) -> str:
 
 def _mig(gpu: GpuTick) -> list[str]:
     return [
-        f"     {read(mig.name) or 'MIG'}  {_size(mig.memory_used_bytes)} of"
-        f" {_size(mig.memory_total_bytes)}  {read(mig.uuid) or 'n/a'}"
+        f"GPU {gpu.index}, {read(mig.name) or 'MIG'}: {_size(mig.memory_used_bytes)} of"
+        f" {_size(mig.memory_total_bytes)}, {read(mig.uuid) or 'n/a'}"
         for mig in read(gpu.mig_devices) or ()
     ]
 
@@ -103,10 +103,14 @@ def _troubles(tick: Tick, style: Style) -> list[str]:
     shown = ("utilization_percent", "memory_used_bytes", "power_watts", "temperature_celsius")
     reasons: dict[str, list[int]] = {}
     for gpu in tick.gpus:
-        cells = [getattr(gpu, name) for name in shown]
+        # A GPU that is gone says so once.
+        cells = [gpu.error] if gpu.error else [getattr(gpu, name) for name in shown]
         for why in dict.fromkeys(cell.reason for cell in cells if isinstance(cell, Unread)):
             reasons.setdefault(why, []).append(gpu.index)
+    gone = {gpu.index for gpu in tick.gpus if gpu.error}
     for index, unread in tick.processes_unread.items():
+        if index in gone:
+            continue
         reasons.setdefault(unread.reason, []).append(index)
     return [
         style.paint(plain(f"GPU {', '.join(map(str, sorted(set(gpus))))}: {why}"), "yellow")
