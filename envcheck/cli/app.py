@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import builds, compat, doctor, explain
+from envcheck.cli import builds, compat, doctor, explain, gpu_watch
 
 app = typer.Typer(
     name="envcheck",
@@ -15,6 +15,7 @@ app.command(name="doctor")(doctor.doctor)
 app.command(name="explain")(explain.explain)
 app.command(name="compat")(compat.compat)
 app.add_typer(builds.builds, name="builds")
+app.add_typer(gpu_watch.app, name="gpu-watch")
 
 
 @app.callback(invoke_without_command=False)
