@@ -1,13 +1,13 @@
 """How long `envcheck compat` takes, from start to exit.
 
-    python -m benchmarks.compat [RUNS]
+    python benchmarks/compat.py [RUNS]
 
 One round is not counted; medians are printed, as in docs/performance.md.
 """
 
 import sys
 
-from benchmarks.doctor import ENVCHECK, measure, median
+from doctor import ENVCHECK, measure, median
 
 QUESTION = ("--gpu", "H100", "--driver", "535.104.05", "--python", "3.9")
 

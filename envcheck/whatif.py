@@ -22,7 +22,7 @@ from envcheck.resolve import How, Judged, Verdict, best, candidates
 
 SCHEMA_VERSION = 1
 _DEFAULT: Final = "linux-x86_64"
-_JETSON: Final = "linux-aarch64"
+_ARM: Final = "linux-aarch64"
 _PYTHON = re.compile(r"(?:cp|python|py)?(\d)\.?(\d{1,2})(?:\.\d+\w*)?(t?)")
 
 
@@ -98,7 +98,7 @@ def ask(
         machine=machine,
         torch=_specifier(torch) if torch else None,
         cuda=minor(_number("--cuda", cuda)) if cuda else None,
-        wsl=same_platform and here is not None and here.wsl and driver is None,
+        wsl=same_platform and here is not None and here.wsl,
     )
     _check_builds(request, torch, kb)
     return request
@@ -199,14 +199,21 @@ def _number(option: str, text: str) -> str:
 def _platform(
     wanted: Platform | None, cards: tuple[Card, ...], here: Request | None, kb: Knowledge
 ) -> Platform:
-    """The platform asked for, or this machine's; of a Jetson the only one there is."""
-    archs = [kb.gpus.arch(card.sm) for card in cards]
-    jetson = any(arch and arch.integrated for arch in archs)
-    if jetson and wanted not in (None, _JETSON):
-        raise UsageError(f"--platform {wanted}: a Jetson is {_JETSON}")
-    if wanted is None and here is not None and not cards:
+    """The platform asked for, or this machine's; with an Arm CPU the only one there is."""
+    arm = [card for card in cards if _is_arm(card, kb)]
+    if arm and wanted not in (None, _ARM):
+        raise UsageError(f"--platform {wanted}: {arm[0]} is on {_ARM} only")
+    if wanted is None and here is not None and not arm:
         return here.machine.platform
-    return wanted or (_JETSON if jetson else here.machine.platform if here else _DEFAULT)
+    return wanted or (_ARM if arm else _DEFAULT)
+
+
+def _is_arm(card: Card, kb: Knowledge) -> bool:
+    if card.name is None:
+        arch = kb.gpus.arch(card.sm)
+        return arch is not None and arch.integrated
+    gpu = kb.gpu_by_name(card.name).gpu
+    return gpu is not None and gpu.arm
 
 
 def _specifier(text: str) -> str:

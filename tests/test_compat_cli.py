@@ -93,8 +93,17 @@ def test_several_gpus_by_name_and_by_capability() -> None:
     assert found["best"]["cuda"] == "12.6"
 
 
-def test_a_jetson_is_looked_up_on_its_platform() -> None:
-    assert answer("--gpu", "Jetson AGX Thor")["request"]["platform"] == "linux-aarch64"
+@pytest.mark.parametrize(
+    ("gpu", "platform"),
+    [
+        ("Jetson AGX Thor", "linux-aarch64"),
+        ("GH200", "linux-aarch64"),
+        ("DGX Spark", "linux-aarch64"),
+        ("H200", "linux-x86_64"),
+    ],
+)
+def test_a_gpu_with_an_arm_cpu_is_looked_up_on_its_platform(gpu: str, platform: str) -> None:
+    assert answer("--gpu", gpu)["request"]["platform"] == platform
 
 
 @pytest.mark.parametrize(
@@ -166,6 +175,7 @@ def test_ansible_is_a_task() -> None:
         (("--sm", "9.9"), "near: "),
         (("--sm", "hopper"), "capability"),
         (("--gpu", "Jetson AGX Orin", "--platform", "linux-x86_64"), "linux-aarch64"),
+        (("--gpu", "GH200", "--platform", "windows-x86_64"), "linux-aarch64"),
         (("--gpu", "H100", "--platform", "windows-x86_64", "--glibc", "2.31"), "--glibc"),
         (("--gpu", "H100", "--platform", "macos"), "linux-x86_64"),
         (("--gpu", "H100", "--offline"), "--check-index"),
@@ -262,3 +272,8 @@ def test_the_printed_commands_are_what_a_shell_reads(tmp_path: Path) -> None:
     best = answer("--gpu", "V100", "--torch", "2.2.2", "--cuda", "11.8")["best"]
     assert "numpy<2" in shlex.split(best["install"]["pip"])
     assert "mkl<2024.1" in shlex.split(best["install"]["conda"])
+
+
+def test_help_fits_80_columns() -> None:
+    ran = run("--help", COLUMNS="80", TERMINAL_WIDTH="80")
+    assert ran.returncode == 0 and max(map(len, ran.stdout.splitlines())) <= 80

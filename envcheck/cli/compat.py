@@ -33,7 +33,7 @@ def compat(
     python: str | None = typer.Option(None, metavar="VERSION", help="3.11, or 3.13t."),
     glibc: str | None = typer.Option(None, metavar="VERSION", help="2.31"),
     platform: Platform | None = typer.Option(
-        None, help="Default: linux-x86_64, for a Jetson linux-aarch64."
+        None, help="Default: linux-x86_64; linux-aarch64 for Jetson and Grace."
     ),
     torch: str | None = typer.Option(
         None, metavar="SPEC", help='Only these releases: 2.4.0, "2.4.*", ">=2.3,<2.5".'

@@ -46,6 +46,7 @@ class Product(Row, frozen=True, kw_only=True, rename={"class_": "class"}):
     memory: tuple[int, ...] = ()  # GB, every size sold under this name
     pci: tuple[PciId, ...] = ()
     open_modules: OpenModules | None = None  # where it differs from its architecture's
+    arm: bool = False  # sold together with an Arm CPU only: Grace, DGX Spark
     note: str = ""
 
 
@@ -80,6 +81,7 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     memory: tuple[int, ...]
     nvenc: int | None
     open_modules: OpenModules
+    arm: bool  # its host is linux-aarch64, as a Jetson's is
     note: str
     kind: str
     source: str
@@ -146,6 +148,7 @@ class GpuTable:
             memory=product.memory,
             nvenc=chip.nvenc,
             open_modules=product.open_modules or arch.open_modules,
+            arm=product.arm or arch.integrated,
             note=product.note,
             kind=product.kind,
             source=product.source,

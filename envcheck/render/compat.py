@@ -142,7 +142,9 @@ def _table(rows: tuple[Row, ...], best: Row | None, style: Style) -> list[str]:
         head = f"{row.torch:9}{row.cuda:7}"
         said = [reason for reason in row.reasons if reason not in told]
         why = style.wrap("; ".join(said), " " * 26) or [""]
-        lines.append(head + style.paint(f"{code:10}", _COLOURS[row.verdict]) + why[0].strip())
+        cut = " ..." if len(why) > 1 and not style.verbose else ""
+        verdict = style.paint(f"{code:10}", _COLOURS[row.verdict])
+        lines.append(f"{head}{verdict}{why[0].strip()}{cut}".rstrip())
         lines += why[1:] if style.verbose else []
     return lines
 
