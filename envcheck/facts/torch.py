@@ -43,6 +43,7 @@ class TorchBuild(Fact, frozen=True, kw_only=True, tag="torch"):
     hip: str | None | Missing = NOT_ASKED  # ROCm builds
     xpu: str | None | Missing = NOT_ASKED  # Intel builds
     installer: str | Missing = NOT_ASKED  # "pip", "uv", "conda"
+    compiled_for: tuple[str, ...] | Missing = NOT_ASKED  # ABIs of its extension: "cp311"
     sass: tuple[str, ...] | Missing = NOT_ASKED  # full architectures of libtorch_cuda
     partial: tuple[str, ...] | Missing = NOT_ASKED
     ptx: tuple[str, ...] | Missing = NOT_ASKED

@@ -45,7 +45,8 @@ def read_torch(
         return absent(f"torch is not installed for {interpreter.executable}")
     file = f"{package}/version.py"
     text = host.read(file)
-    broken = _broken(host, package, text)
+    compiled_for = _compiled_for(host, package)
+    broken = _broken(host, package, text, compiled_for, interpreter)
     if isinstance(text, Missing):
         version: str | Missing = dists[0].version if dists else text
         text = ""
@@ -64,6 +65,7 @@ def read_torch(
         hip=_constant(text, "hip"),
         xpu=_constant(text, "xpu"),
         installer=dists[0].installer if dists else absent("no metadata"),
+        compiled_for=compiled_for,
         sass=sass,
         partial=partial,
         ptx=ptx,
@@ -91,13 +93,28 @@ def _package(host: Host, path: tuple[str, ...], name: str) -> str | None:
     return None
 
 
-def _broken(host: Host, package: str, version_file: str | Missing) -> str | None:
+def _compiled_for(host: Host, package: str) -> tuple[str, ...]:
+    """The ABIs in the names of torch/_C.cpython-311-x86_64-linux-gnu.so, as wheel tags: "cp311"."""
+    names = (path.rsplit("/", 1)[1] for path in host.glob(f"{package}/_C.cpython-*.so"))
+    return tuple("cp" + name.split("-")[1].partition(".")[0] for name in names)
+
+
+def _broken(
+    host: Host,
+    package: str,
+    version_file: str | Missing,
+    compiled_for: tuple[str, ...],
+    interpreter: Interpreter,
+) -> str | None:
     if not host.is_file(f"{package}/__init__.py"):
         return f"{package}/__init__.py is not there"
     if isinstance(version_file, Missing):
         return str(version_file)
     if not host.glob(f"{package}/_C*.so") and not host.glob(f"{package}/_C*.pyd"):
         return f"{package}/_C*.so is not there"
+    abi = interpreter.tag.rpartition("-")[2]
+    if compiled_for and abi not in compiled_for:
+        return f"its extension is compiled for {', '.join(compiled_for)}, this Python is {abi}"
     for name in ("libtorch_cpu.so", "libc10.so"):
         path = f"{package}/lib/{name}"
         if host.is_dir(f"{package}/lib") and not host.is_file(path):

@@ -45,6 +45,10 @@ def python_too_new(
     if known(python.implementation) != "cpython":
         raise NotApplicable
     here = _wheel_python(python)
+    if not isinstance(torch, Missing) and known(python.tag).rpartition("-")[2] in (
+        or_none(torch.compiled_for) or ()
+    ):
+        return  # it was compiled for this very Python
     if isinstance(torch, Missing):
         if torch.why is not Why.ABSENT:
             known(torch)

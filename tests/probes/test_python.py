@@ -159,6 +159,16 @@ def test_half_installed_torch_is_broken_not_absent(tmp_path: Path, gone: str) ->
     assert isinstance(found, TorchBuild) and isinstance(found.broken, str)
 
 
+def test_torch_of_another_python_is_broken(tmp_path: Path) -> None:
+    extension = f"{SITE}/torch/_C.cpython-311-x86_64-linux-gnu.so"
+    found = torch(tmp_path / "same", TORCH)
+    assert isinstance(found, TorchBuild) and found.compiled_for == ("cp311",)
+    other = {**TORCH, extension: None, extension.replace("311", "310"): "x"}
+    found = torch(tmp_path / "other", other)
+    assert isinstance(found, TorchBuild) and isinstance(found.broken, str)
+    assert "cp310" in found.broken and "cp311" in found.broken
+
+
 def test_metadata_without_the_package_is_broken(tmp_path: Path) -> None:
     files = {**VENV, **dist("torch", "2.4.0")}
     found = torch(tmp_path, files)
