@@ -123,20 +123,19 @@ def test_nvcc_of_a_builds_cuda_could_compile_its_code(kb: Knowledge) -> None:
 
 
 def test_what_plain_pip_brings_is_measured_since_the_index_has_it_all(kb: Knowledge) -> None:
-    """From 1.13 on every release has wheels for the three platforms, and they were read."""
+    """Every release has wheels for the three platforms, and they were read."""
     for release in kb.torch.releases:
         rows = [row for row in kb.builds.of(release.version) if row.default]
-        if order(release.version) >= order("1.13"):
-            assert sorted(row.platform for row in rows) == sorted(PLATFORMS), release.version
-            assert {row.kind for row in rows} == {"measured"}, release.version
+        assert sorted(row.platform for row in rows) == sorted(PLATFORMS), release.version
         for row in rows:
-            assert row.kind != "measured" or (row.wheel and row.sha256 and row.python)
+            assert row.kind == "measured", (row.torch, row.platform)
+            assert row.wheel and row.sha256 and row.python, (row.torch, row.platform)
 
 
 def test_releases_agree_with_their_measured_wheels(kb: Knowledge) -> None:
     for release in kb.torch.releases:
         for row in kb.builds.of(release.version):
-            if row.default and row.kind == "measured" and row.platform == "linux-x86_64":
+            if row.default and row.platform == "linux-x86_64":
                 for name in ("python", "cuda", "cudnn", "nccl", "triton"):
                     assert getattr(row, name) == getattr(release, name), (release.version, name)
 
