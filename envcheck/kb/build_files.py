@@ -74,13 +74,10 @@ def file_text(release: str, rows: Sequence[Mapping[str, Any]], sources: Mapping[
     return "\n".join(lines) + "\n"
 
 
-def read_rows(folder: Path, base: Path, release: str) -> tuple[Build, ...]:
-    """The rows of a release as they stand in the file, () when there is none."""
-    for place in (folder, base):
-        path = place / f"{release}.toml"
-        if path.exists():
-            return read_file(path, BuildFile).build
-    return ()
+def read_rows(folder: Path, release: str) -> tuple[Build, ...]:
+    """The rows of a release as they stand in the folder's file, () when there is none."""
+    path = folder / f"{release}.toml"
+    return read_file(path, BuildFile).build if path.exists() else ()
 
 
 def read_build_file(path: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:

@@ -94,7 +94,8 @@ def harvest(
 
     Args:
         requirement: "torch==2.4.0"; with `since`, the release from which on all are read.
-        folder: where the files of the releases are; None: the knowledge base in use.
+        folder: where the files of the releases are; None: the knowledge base in use. A file
+            that is not there yet begins with the packaged rows.
         full: walk all fatbins, hundreds of MB a wheel.
         force: also read wheels whose row is there already.
         config: None: as pip is configured.
@@ -114,7 +115,7 @@ def harvest(
     monitor.wheels(len(targets))
     results = []
     for target in targets:
-        rows = read_rows(folder, _BASE, target.wheel.version)
+        rows = read_rows(folder, target.wheel.version)
         if not force and any(_same(row, target, full) for row in rows):
             result = Result(wheel=target.wheel.file.name, outcome="known")
         else:

@@ -194,7 +194,7 @@ def test_documented_rows_stay_and_are_contradicted(index: Index, tmp_path: Path)
     name = wheel_name("2.4.0", platform="manylinux1_x86_64")
     index.files = {name: torch_wheel("2.4.0")}
     before = {(b.cuda, b.platform): b for b in load().builds.of("2.4.0")}
-    run(index, tmp_path, "torch==2.4.0")
+    assert run(index, tmp_path, "torch==2.4.0").outcome == "read"
     after = {(b.cuda, b.platform): b for b in load(tmp_path).builds.of("2.4.0")}
     new = after.pop(("12.4", "linux-x86_64"))
     assert (new.kind, new.ptx, new.default) == ("measured", ("compute_90",), True)
