@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,9 +9,6 @@ if TYPE_CHECKING:
 
 STATIC = "static"
 REGISTER = "__cudaRegisterFatBinary"  # every object with GPU code calls it when it is loaded
-
-# Repaired wheels carry a copy whose name holds a hash: "libcudart-9335f6a2.so.12".
-_NAME = re.compile(r"libcudart(?:[-.][0-9a-f]+)?\.so\.(\d+)", re.ASCII)
 
 
 def cuda_runtime(needed: Iterable[str], fatbins: int, undefined: Iterable[str]) -> str | None:
@@ -24,7 +20,9 @@ def cuda_runtime(needed: Iterable[str], fatbins: int, undefined: Iterable[str]) 
         undefined: names it leaves to other libraries.
     """
     for name in needed:
-        match = _NAME.match(name)
-        if match:
-            return match[1]
+        # Repaired wheels carry a copy whose name holds a hash: "libcudart-9335f6a2.so.12".
+        stem, _, version = name.partition(".so.")
+        major = version.partition(".")[0]
+        if stem.startswith("libcudart") and major.isdecimal():
+            return major
     return STATIC if fatbins and REGISTER not in undefined else None

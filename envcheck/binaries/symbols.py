@@ -26,6 +26,7 @@ _GLOBAL, _WEAK, _UNIQUE = 1, 2, 10
 _MAX_SYMBOLS = 1 << 22  # libtorch_cpu has some 10^5
 _MAX_CHAIN = 1 << 12  # names that share a bucket; a good table has a handful
 _BATCH = 1 << 11  # symbols read at once
+_MAX_STRINGS = 1 << 22  # bytes of a string table read at once
 
 
 class Undefined(msgspec.Struct, frozen=True):
@@ -59,14 +60,22 @@ class SymbolTable:
 
     def undefined(self) -> Undefined:
         """Names it leaves for other libraries to define."""
-        strong, weak = [], []
+        found: dict[int, list[int]] = {_GLOBAL: [], _WEAK: []}
         for name, info, section in self._all():
-            if section == 0 and name:
-                if info >> 4 == _GLOBAL:
-                    strong.append(self._elf.string(name))
-                elif info >> 4 == _WEAK:
-                    weak.append(self._elf.string(name))
-        return Undefined(tuple(strong), tuple(weak))
+            if section == 0 and name and info >> 4 in found:
+                found[info >> 4].append(name)
+        return Undefined(self._strings(found[_GLOBAL]), self._strings(found[_WEAK]))
+
+    def _strings(self, indices: list[int]) -> tuple[str, ...]:
+        """Strings of the dynamic string table, which is read at once unless it is very large."""
+        if not indices:
+            return ()
+        start, size = self._elf.strings
+        table = self._source.read_at(start, size) if size <= _MAX_STRINGS else b""
+        if not table.endswith(b"\0") or max(indices) >= size:
+            return tuple(map(self._elf.string, indices))
+        names = (table[index : table.find(0, index)] for index in indices)
+        return tuple(name.decode("utf-8", "backslashreplace") for name in names)
 
     # ---- the table ------------------------------------------------------------------------
 

@@ -1,7 +1,5 @@
 """One compiled file: the GPU code it holds and what it needs of torch. Must not judge."""
 
-from collections.abc import Iterable
-
 import msgspec
 
 from envcheck.binaries import BinaryError
@@ -12,10 +10,10 @@ from envcheck.binaries.loader import FileTree, LibrarySearch
 from envcheck.binaries.symbols import SymbolTable
 from envcheck.facts import CompiledFile, Missing
 from envcheck.probes.torch_libraries import (
-    LIBRARY,
     TorchLibraries,
     common_abi,
     is_cuda_symbol,
+    is_torch_library,
     is_torch_symbol,
     string_abi,
 )
@@ -48,7 +46,7 @@ def read_compiled(elf: Elf) -> Compiled:
     """Raises `BinaryError`."""
     needed = elf.needed
     code = read_elf_gpu_code(elf) if elf.sections else GpuCode()
-    ours = tuple(name for name in needed if LIBRARY.fullmatch(name))
+    ours = tuple(name for name in needed if is_torch_library(name))
     # Symbols that may stay unresolved do not count: the dynamic linker does not mind them either.
     undefined = SymbolTable(elf).undefined().strong if ours or code.fatbins else ()
     return Compiled(
@@ -97,8 +95,10 @@ def compare(
     )
 
 
-def readable(names: Iterable[str]) -> tuple[str, ...]:
+def readable(names: tuple[str, ...]) -> tuple[str, ...]:
     """Mangled names as a programmer wrote them."""
+    if not names:
+        return ()
     from envcheck.binaries.demangle import demangle
 
     return tuple(map(demangle, names))
@@ -121,7 +121,7 @@ def _without_siblings(
     except BinaryError:
         return missing
     for library in found[:_MAX_SIBLINGS]:
-        if library.path is None or LIBRARY.fullmatch(library.name) or not missing:
+        if library.path is None or is_torch_library(library.name) or not missing:
             continue
         try:
             with files.open(library.path) as source:

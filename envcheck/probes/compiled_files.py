@@ -5,18 +5,13 @@ Must not know what is in them. Bounded: no record, and no source tree, is follow
 
 import json
 import posixpath
-import re
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
 
 from envcheck.facts import Distribution, Missing
 from envcheck.probes.host import Host
 
 RECORD_LIMIT = 16 << 20  # bytes; the record of a package with 30,000 files has 4 MB
 MAX_FOLDERS = 4000  # of one source tree
-_RECORDED = re.compile(rb'(?m)^"?([^",\n\r]+\.so(?:\.\d+)*)(?:"?,|\r?$)')
-_LIBRARY = re.compile(r".+\.so(?:\.\d+)*")
-_PYTHON = re.compile(r"\.cpython-(\d+)t?-")
 _NOT_INSTALLED = ("build", "dist", "node_modules", "__pycache__")  # beside the packages, in a tree
 
 
@@ -64,17 +59,32 @@ def origin(host: Host, dist: Distribution) -> tuple[str, bool]:
     return (_folder(url) or "" if "dir_info" in said else ""), False
 
 
+def is_library(name: str) -> bool:
+    """Whether a file's name is a shared library's: "_C.so", "libx.so.1"."""
+    stem, dot, version = name.rpartition(".so")
+    numbered = version.startswith(".") and version.replace(".", "").isdecimal()
+    return bool(stem and dot) and (not version or numbered)
+
+
 def _meant(path: str, python: str) -> bool:
-    match = _PYTHON.search(path)
-    return ".libs/" not in path and (match is None or not python or match[1] == python)
+    """Not for another Python ("_C.cpython-310-x86_64-linux-gnu.so"), nor a dependency's copy."""
+    tag = path.partition(".cpython-")[2].partition("-")[0].removesuffix("t")
+    return ".libs/" not in path and (not tag or not python or tag == python)
 
 
 def _recorded(host: Host, record: str, base: str) -> list[str]:
     data = host.read_bytes(record, RECORD_LIMIT)
     if isinstance(data, Missing) or b".so" not in data:
         return []
-    names = (match[1].decode("utf-8", "replace") for match in _RECORDED.finditer(data))
-    return [posixpath.normpath(posixpath.join(base, name)) for name in names]
+    lines = (line for line in data.split(b"\n") if b".so" in line)
+    names = (_first_field(line.decode("utf-8", "replace")) for line in lines)
+    return [posixpath.normpath(f"{base}/{name}") for name in names if is_library(name)]
+
+
+def _first_field(line: str) -> str:
+    """The path of a line of RECORD (comma-separated, quoted where need be) or of a plain list."""
+    line = line.rstrip("\r")
+    return line[1:].partition('"')[0] if line.startswith('"') else line.partition(",")[0]
 
 
 def _direct_url(host: Host, dist: Distribution) -> dict[str, object]:
@@ -97,6 +107,8 @@ def _editable(host: Host, dist: Distribution) -> str | None:
 
 
 def _folder(url: str) -> str | None:
+    from urllib.parse import unquote, urlsplit  # late: few packages have an address
+
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -123,7 +135,7 @@ def _walk(host: Host, tree: str) -> Iterator[str]:
             return
         for name in () if isinstance(names, Missing) else names:
             path = f"{folder}/{name}"
-            if _LIBRARY.fullmatch(name):
+            if is_library(name):
                 if host.is_file(path):
                     yield path
             elif (

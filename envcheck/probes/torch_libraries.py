@@ -15,42 +15,57 @@ from envcheck.binaries.symbols import SymbolTable
 from envcheck.facts import Missing, absent, failed
 from envcheck.probes.host import Host
 
-# Libraries of torch itself: libtorch.so, libtorch_cuda.so, libc10.so; not libtorchaudio.so
-LIBRARY = re.compile(r"lib(?:torch|c10)(?:_[a-z0-9_]+)?\.so")
-# Of torch's namespaces (methods, vtables and type information as well), or of its C interfaces
-_SYMBOL = re.compile(
-    r"_Z(?:T[VITS]|GV)?N[rVK]*[RO]?(?:2at|3c10|5torch|6caffe2)(?=[^a-z])"
-    r"|THC?P[A-Z]|aoti_torch_|torch_[a-z]"
+# No regular expressions here: compiling these would cost as much as all look-ups of torchvision.
+_NAMESPACES = ("2at", "3c10", "5torch", "6caffe2")  # as mangled names write them
+_KINDS = ("", "TV", "TI", "TS", "TT", "GV")  # function or variable, vtable, type information …
+_QUALIFIERS = ("", "K", "R", "KR", "O", "KO")  # of a member function: const, &, &&
+_PREFIXES = (
+    *(f"_Z{kind}N{q}{name}" for kind in _KINDS for q in _QUALIFIERS for name in _NAMESPACES),
+    *("aoti_torch_", "torch_", "THP", "THCP"),  # interfaces without mangling
 )
-_CUDA_SYMBOL = re.compile(r"(?:2at|3c10|5torch)4cuda|THCP")
-_NEW_STRING = ("St7__cxx11", "NSt7__cxx11", "B5cxx11")
+_OF_CUDA = ("2at4cuda", "3c104cuda", "5torch4cuda", "THCP")
+_NEW_STRING = ("St7__cxx11", "B5cxx11")
+# Pieces of a mangled name: a literal, a substitution, a template parameter, an array's length, the
+# length of an identifier, or a letter. https://itanium-cxx-abi.github.io/cxx-abi/abi.html#mangling
+_TOKEN = r"L[a-z]n?\d+E|S(?:[0-9A-Z]*_|[a-z])|T[0-9A-Z]*_|A\d+_|([0-9]{1,4})|."
 _FIRST = ("libtorch_cpu.so", "libc10.so", "libtorch_python.so", "libtorch_cuda.so")
 _MAX_STRINGS = 16 << 20  # bytes of libc10's dynamic strings; a real one has 200 KB
 
 
 def is_torch_symbol(name: str) -> bool:
     """Whether a name can only be meant for torch's libraries."""
-    return _SYMBOL.match(name) is not None
+    return name.startswith(_PREFIXES)
 
 
 def is_cuda_symbol(name: str) -> bool:
     """Whether only CUDA builds of torch define a name: `c10::cuda::…`, `at::cuda::…`."""
-    return _CUDA_SYMBOL.search(name) is not None
+    return any(sign in name for sign in _OF_CUDA)
+
+
+def is_torch_library(name: str) -> bool:
+    """Whether it is of torch itself: "libtorch_cuda.so", "libc10.so"; not "libtorchaudio.so"."""
+    stem, dot, rest = name.partition(".so")
+    ours = stem in ("libtorch", "libc10") or stem.startswith(("libtorch_", "libc10_"))
+    return bool(dot) and not rest and ours
 
 
 def string_abi(name: str) -> bool | None:
     """Which std::string a mangled name is made with: True the C++11 one, False the one before.
 
-    None: neither. The old one is the substitution `Ss`, which letters of a name can look like, so
-    the name is taken apart. https://gcc.gnu.org/onlinedocs/libstdc++/manual/using_dual_abi.html
+    None: neither. The old one is the substitution `Ss`; letters of an identifier, which its length
+    precedes, do not count. https://gcc.gnu.org/onlinedocs/libstdc++/manual/using_dual_abi.html
     """
     if any(sign in name for sign in _NEW_STRING):
         return True
     if "Ss" not in name:
         return None
-    from envcheck.binaries.demangle import demangle
-
-    return False if "std::string" in demangle(name) else None
+    token = re.compile(_TOKEN)
+    at = 2
+    while match := token.match(name, at):
+        if match.group() == "Ss":
+            return False
+        at = match.end() + int(match[1] or 0)
+    return None
 
 
 def common_abi(names: Iterable[str]) -> bool | None:
@@ -64,7 +79,7 @@ class TorchLibraries:
     def __init__(self, host: Host, folder: str) -> None:
         names = host.names(folder)
         present = () if isinstance(names, Missing) else names
-        self.names = tuple(name for name in present if LIBRARY.fullmatch(name))
+        self.names = tuple(name for name in present if is_torch_library(name))
         self.folder = folder
         self._host = host
         self._files = ExitStack()
