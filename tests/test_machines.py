@@ -8,7 +8,7 @@ from envcheck.facts import decode, encode
 from envcheck.judge import judge
 from envcheck.kb import load
 from envcheck.report import Report
-from envcheck.rules import RULES
+from envcheck.rules import choose
 
 MACHINES = Path(__file__).parent / "machines"
 
@@ -36,7 +36,7 @@ EXPECTED: dict[str, tuple[str, set[str]]] = {
 
 
 def examine(name: str) -> Report:
-    return judge(decode((MACHINES / f"{name}.json").read_bytes()), load(), RULES)
+    return judge(decode((MACHINES / f"{name}.json").read_bytes()), load(), choose([], []))
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import builds, compat, doctor, explain, gpu_watch
+from envcheck.cli import builds, compat, doctor, explain, gpu_watch, smoke
 
 app = typer.Typer(
     name="envcheck",
@@ -16,6 +16,7 @@ app.command(name="explain")(explain.explain)
 app.command(name="compat")(compat.compat)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
+app.add_typer(smoke.app, name="smoke")
 
 
 @app.callback(invoke_without_command=False)

@@ -31,6 +31,7 @@ from envcheck.facts.snapshot import (
     merge,
 )
 from envcheck.facts.torch import CodeLibrary, Companion, Pin, TorchBuild
+from envcheck.facts.trial import Trial, Trials
 
 __all__ = [
     "FACT_NAMES",
@@ -66,6 +67,8 @@ __all__ = [
     "SnapshotError",
     "Toolkit",
     "TorchBuild",
+    "Trial",
+    "Trials",
     "Unknown",
     "Why",
     "absent",

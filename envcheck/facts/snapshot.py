@@ -17,6 +17,7 @@ from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
 from envcheck.facts.python_env import PythonEnv
 from envcheck.facts.torch import TorchBuild
+from envcheck.facts.trial import Trials
 
 SCHEMA_VERSION = 1
 Purpose = Literal["run", "build"]
@@ -43,6 +44,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     loader: Loader | Missing = NOT_ASKED
     python: PythonEnv | Missing = NOT_ASKED
     torch: TorchBuild | Missing = NOT_ASKED
+    trials: Trials | Missing = NOT_ASKED  # proofs that were run; only `smoke` runs them
     extensions: Extensions | Missing = NOT_ASKED
 
     def fact(self, name: str) -> Any:

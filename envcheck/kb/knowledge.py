@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
     from envcheck.kb.names import GpuMatch
     from envcheck.kb.packages import PackageTable
+    from envcheck.kb.smoke import SmokeTable
     from envcheck.kb.torch import TorchTable
 
 PACKAGED = Path(__file__).parent / "data"
@@ -89,6 +90,13 @@ class Knowledge:
         from envcheck.kb.extensions import ExtensionFile, ExtensionTable
 
         return ExtensionTable(self._read("extensions.toml", ExtensionFile))
+
+    @cached_property
+    def smoke(self) -> "SmokeTable":
+        """How far off a right result may be, and how fast each GPU should be."""
+        from envcheck.kb.smoke import SmokeFile, SmokeTable
+
+        return SmokeTable(self._read("smoke.toml", SmokeFile))
 
     @cached_property
     def builds(self) -> "BuildTable":

@@ -17,6 +17,8 @@ from envcheck.facts import (
     PythonEnv,
     Snapshot,
     TorchBuild,
+    Trial,
+    Trials,
     Why,
 )
 from envcheck.finding import words
@@ -35,6 +37,7 @@ def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield from _line("CUDA", snapshot.cuda, _cuda)
     yield from _line("Python", snapshot.python, _python)
     yield from _line("torch", snapshot.torch, _torch)
+    yield from _trials(snapshot.trials)
 
 
 def _line(label: str, fact: F | Missing, line: Callable[[F], str]) -> Iterator[tuple[str, str]]:
@@ -125,3 +128,28 @@ def _torch(torch: TorchBuild) -> str:
         if isinstance(torch.ptx, tuple):
             code += " and PTX " + words(torch.ptx) if torch.ptx else ", no PTX"
     return _join(torch.version, cuda, code)
+
+
+def _trials(trials: Trials | Missing) -> Iterator[tuple[str, str]]:
+    """A line a proof: what came out, and how fast."""
+    if isinstance(trials, Missing):
+        if trials.why is not Why.NOT_ASKED:
+            yield "Proofs", str(trials)
+        return
+    for trial in trials.trials:
+        if isinstance(trial, Trial):
+            yield f"{trial.device} {trial.name}", _trial(trial)
+
+
+def _trial(trial: Trial) -> str:
+    if trial.status != "ok":
+        return f"{trial.status}: {trial.detail or trial.reason}"
+    parts = []
+    if trial.measured is not None and trial.expected is not None:
+        parts.append(f"{trial.measured:.0f} of {trial.expected:.0f}")
+    elif trial.measured is not None:
+        least = "" if trial.limit is None else f" (right up to {trial.limit:.3g})"
+        parts.append(f"off by {trial.measured:.3g}{least}")
+    parts += [f"{rate:.4g} {name}" for name, rate in trial.rates.items()]
+    parts += [f"{name} {text}" for name, text in trial.details.items()]
+    return ", ".join(parts) or f"{trial.seconds:.2f} s"

@@ -34,6 +34,7 @@ from envcheck.judge import judge
 from envcheck.kb import load
 from envcheck.report import Report
 from envcheck.rules import RULES, find
+from tests.rules.proofs import proofs
 
 GIB = 1 << 30
 
@@ -210,6 +211,7 @@ def healthy() -> Snapshot:
             broken=None,
             sources={"*": f"{site}/torch/version.py", "sass": f"{site}/torch/lib/libtorch_cuda.so"},
         ),
+        trials=proofs(),
         extensions=Extensions(torch_cxx11_abi=False, packages=()),
     )
 

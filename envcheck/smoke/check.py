@@ -1,0 +1,111 @@
+"""`smoke`: proofs run in the patient's Python become a Snapshot, and the rules judge it.
+
+Must not know how a report is printed.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from envcheck.facts import Missing, Snapshot, Trials, failed, or_none
+from envcheck.finding import ERROR, Severity
+from envcheck.judge import judge, needed_facts
+from envcheck.kb import Knowledge, load
+from envcheck.report import Report
+from envcheck.rules import choose
+from envcheck.smoke.jobs import Wish, check_device, prove_slowfast, prove_torch
+from envcheck.smoke.run import Progress
+
+# Read for the summary and for remedies, beside what the rules ask for.
+BACKGROUND = ("host", "environment", "container", "driver", "gpus", "python", "torch")
+PROBE_LIMIT = 10.0  # seconds, before the proofs begin
+
+Prove = Callable[[str, Knowledge], Trials]
+
+
+def check_torch(
+    *,
+    python: str | None,
+    device: str,
+    timeout: float,
+    progress: Progress,
+    fail_on: Severity = ERROR,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """The report on torch's operators, on the CPU and every GPU asked for.
+
+    Raises:
+        UsageError: no such device or check.
+    """
+    device = check_device(device)
+
+    def prove(executable: str, kb: Knowledge) -> Trials:
+        return prove_torch(executable, device, kb.smoke.results(), timeout, progress)
+
+    return _report(python, prove, fail_on, select, ignore)
+
+
+def check_slowfast(
+    *,
+    python: str | None,
+    device: str,
+    wish: Wish,
+    timeout: float,
+    progress: Progress,
+    fail_on: Severity = ERROR,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """The report on one video model, on every GPU asked for or on the CPU.
+
+    Raises:
+        UsageError: no such device or check.
+    """
+    device = check_device(device)
+
+    def prove(executable: str, kb: Knowledge) -> Trials:
+        limits = kb.smoke.results()
+        video_limit = kb.smoke.limits["video"]
+        return prove_slowfast(executable, device, wish, limits, video_limit, timeout, progress)
+
+    return _report(python, prove, fail_on, select, ignore)
+
+
+def _report(
+    python: str | None,
+    prove: Prove,
+    fail_on: Severity,
+    select: Sequence[str],
+    ignore: Sequence[str],
+) -> Report:
+    from envcheck.probes.take import take_snapshot
+
+    rules = choose(select, ignore, smoke=True)
+    kb = load()
+    facts = dict.fromkeys((*BACKGROUND, *needed_facts(rules)))
+    facts.pop("trials", None)
+    snapshot, durations = take_snapshot(
+        python=python, facts=tuple(facts), purpose="run", timeout=PROBE_LIMIT, kb=kb
+    )
+    trials = _trials(snapshot, prove, kb)
+    if isinstance(trials, Trials):
+        seconds = sum(trial.seconds for trial in trials.trials if not isinstance(trial, Missing))
+        durations = {**durations, "proofs": seconds}
+        durations["total"] = durations.get("total", 0.0) + seconds
+    return judge(
+        msgspec.structs.replace(snapshot, trials=trials),
+        kb,
+        rules,
+        fail_on=fail_on,
+        durations=durations,
+    )
+
+
+def _trials(snapshot: Snapshot, prove: Prove, kb: Knowledge) -> Trials | Missing:
+    if isinstance(snapshot.python, Missing):
+        return snapshot.python
+    executable = or_none(snapshot.python.executable)
+    if executable is None:
+        return failed("the interpreter's path is not known")
+    return prove(executable, kb)

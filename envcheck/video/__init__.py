@@ -1,0 +1,1 @@
+"""What is known of SlowFast and its kin. Must not know the live machine."""
