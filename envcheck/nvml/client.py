@@ -3,13 +3,13 @@
 Must not import pynvml, nor wait for a process that may never die.
 """
 
+import contextlib
 import math
 import os
 import select
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ class NvmlClient:
         deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         try:
             if self._worker is None:
-                self._worker = _Worker(self._library_path, self._env)
+                self._worker = self._started_early() or _Worker(self._library_path, self._env)
             line = self._worker.ask({"op": op, **params}, deadline, stall_s)
             return _decode(line, answer)
         except _Failed as failed:
@@ -111,6 +111,10 @@ class NvmlClient:
         except BaseException:  # KeyboardInterrupt: a late answer must not meet the next request
             self.close()
             raise
+
+    def _started_early(self) -> "_Worker | None":
+        plain = not self._library_path and self._env is None
+        return _early.pop() if _early and plain else None
 
     def close(self) -> None:
         """Kills the worker without waiting: a process stuck in the driver cannot be reaped."""
@@ -244,10 +248,21 @@ def _progress_file() -> int:
     if hasattr(os, "memfd_create"):  # not in a Python built for an old glibc
         return os.memfd_create("envcheck-nvml", os.MFD_CLOEXEC)
     try:
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             return os.dup(file.fileno())
     except OSError:
         return os.open(os.devnull, os.O_RDWR)
+
+
+def start_early() -> None:
+    """Starts a worker for the next plain client: it loads while this process does."""
+    with contextlib.suppress(OSError):  # then the client says so
+        _early.append(_Worker("", None))
+
+
+_early: list[_Worker] = []
 
 
 def reap() -> None:

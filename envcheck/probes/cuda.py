@@ -1,10 +1,11 @@
 """CUDA toolkits on disk, and the compilers an extension build would run. Must not know torch."""
 
-import json
 import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+
+import msgspec
 
 from envcheck.facts import NOT_ASKED, Compiler, Cuda, Missing, Toolkit, absent, failed
 from envcheck.probes.host import Host
@@ -133,8 +134,8 @@ def _from_json(host: Host, root: str) -> tuple[str, str]:
     path = f"{root}/version.json"
     text = host.read(path)
     try:
-        said = json.loads(text)["cuda"]["version"] if isinstance(text, str) else ""
-    except (ValueError, KeyError, TypeError, RecursionError):
+        said = msgspec.json.decode(text)["cuda"]["version"] if isinstance(text, str) else ""
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
         said = ""
     return _two(str(said)), path
 

@@ -1,6 +1,5 @@
 """Which Python is the patient, and where it would look for packages. Never imports its packages."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -97,8 +96,8 @@ def _ask(host: Host, executable: str) -> dict[str, Any] | Missing:
         return failed(f"{executable} ended with {ran.code}: {last[:200]}")
     for line in reversed(ran.out.splitlines()):  # whatever a start-up banner printed above
         try:
-            said = json.loads(line)
-        except ValueError:
+            said = msgspec.json.decode(line)
+        except (msgspec.DecodeError, RecursionError):
             continue
         if isinstance(said, dict) and {"version", "site", "path", "prefix"} <= said.keys():
             return said

@@ -1,7 +1,6 @@
 """NVML's view of the machine, read through the nvml room. Must not know what rules make of it."""
 
 from envcheck.facts import NOT_ASKED, Missing
-from envcheck.nvml.inventory import read_inventory
 from envcheck.nvml.places import FALLBACK_DIRS, SONAME
 from envcheck.nvml.readings import Inventory, NvmlUnavailable
 from envcheck.probes.host import Host
@@ -14,6 +13,8 @@ def read_nvml(host: Host, timeout: float = 8.0) -> Inventory | NvmlUnavailable |
         return NOT_ASKED
     if not _library_there(host):  # no process need be started to find that out
         return NvmlUnavailable("library_not_found", f"no {SONAME} in any library folder")
+    from envcheck.nvml.inventory import read_inventory
+
     return read_inventory(timeout, env=host.environ)
 
 

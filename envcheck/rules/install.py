@@ -1,8 +1,11 @@
-"""Remedies that install torch, worked out for this machine by `envcheck.resolve`. Pure."""
+"""Remedies that install torch, worked out for this machine by `envcheck.resolve`. Pure.
+
+What works them out is imported when a remedy is wanted: a healthy machine never pays for it.
+"""
 
 import shlex
+from typing import TYPE_CHECKING
 
-from envcheck.advice import remedies
 from envcheck.facts import (
     Companion,
     Container,
@@ -15,10 +18,11 @@ from envcheck.facts import (
     or_none,
 )
 from envcheck.finding import Effect, Remedy
-from envcheck.install import quoted, wheels
 from envcheck.kb import Knowledge
-from envcheck.request import COMPANIONS, Machine, Request, request_of
-from envcheck.resolve import Judged, judge
+
+if TYPE_CHECKING:
+    from envcheck.request import Machine, Request
+    from envcheck.resolve import Judged
 
 
 def interpreter(python: PythonEnv | Missing) -> str:
@@ -39,6 +43,9 @@ def install_torch(
     """The best torch build for every GPU here, this driver and this Python, together with the
     companions that are installed now, which would not fit another torch.
     """
+    from envcheck.request import request_of
+    from envcheck.resolve import judge
+
     companions = _companions(torch)
     request = request_of(gpus, driver, python, host, container, companions)
     judged = () if request is None else judge(request, kb)
@@ -69,18 +76,22 @@ def repair_torch(torch: TorchBuild, python: PythonEnv | Missing) -> Remedy:
 
 def _companions(torch: TorchBuild | Missing) -> tuple[str, ...]:
     """The companions installed now that are compiled against torch."""
+    from envcheck.request import COMPANIONS
+
     installed = () if isinstance(torch, Missing) else or_none(torch.companions) or ()
     names = {one.name for one in installed if isinstance(one, Companion)}
     return tuple(name for name in COMPANIONS if name in names)
 
 
-def _pip(chosen: Judged, python: PythonEnv | Missing, kb: Knowledge) -> str:
+def _pip(chosen: "Judged", python: PythonEnv | Missing, kb: Knowledge) -> str:
+    from envcheck.install import quoted, wheels
+
     wheel = wheels(chosen, kb)
     words = " ".join((*map(quoted, wheel.requirements), *wheel.index))
     return f"{interpreter(python)} -m pip install --upgrade --force-reinstall {words}"
 
 
-def _effects(chosen: Judged) -> tuple[Effect, ...]:
+def _effects(chosen: "Judged") -> tuple[Effect, ...]:
     """What the Snapshot says once the build and its companions are installed."""
     build, tag = chosen.build, f"+cu{chosen.cuda.replace('.', '')}"
     effects = [
@@ -99,7 +110,9 @@ def _effects(chosen: Judged) -> tuple[Effect, ...]:
     return tuple(effects)
 
 
-def _nothing_fits(kb: Knowledge, request: Request | None, python: PythonEnv | Missing) -> str:
+def _nothing_fits(kb: Knowledge, request: "Request | None", python: PythonEnv | Missing) -> str:
+    from envcheck.advice import remedies
+
     if request is None:
         platform = None if isinstance(python, Missing) else or_none(python.platform)
         return f"There are no CUDA builds of torch for {platform}."
@@ -110,7 +123,7 @@ def _nothing_fits(kb: Knowledge, request: Request | None, python: PythonEnv | Mi
     return f"{start}. What would help: {'; or '.join(changes)}."
 
 
-def _said(machine: Machine) -> str:
+def _said(machine: "Machine") -> str:
     parts = [f"sm_{card.sm.replace('.', '')}" for card in dict.fromkeys(machine.gpus)]
     parts += [f"driver {machine.driver}"] if machine.driver else []
     parts += [f"Python {machine.python}"] if machine.python else []
