@@ -7,7 +7,6 @@ folders are worked out here as data, by the rules of the `site` module.
 import json
 import os
 import sys
-import sysconfig
 
 
 def site_folders(prefixes):
@@ -30,7 +29,7 @@ def site_folders(prefixes):
 
 def library_folder():
     """ "python3.13", or "python3.13t" for a free-threaded build."""
-    threaded = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    threaded = "t" if "t" in getattr(sys, "abiflags", "") else ""
     return "python%d.%d%s" % (sys.version_info[0], sys.version_info[1], threaded)
 
 
@@ -59,14 +58,11 @@ def describe():
     # Debian's interpreter looks in /usr/local first
     bases = ["/usr/local", "/usr"] if base == "/usr" else [base]
     prefixes = ([prefix] if prefix else []) + (bases if system or not prefix else [])
-    abi = sysconfig.get_config_var("SOABI") or ""
     return {
         "executable": sys.executable,
         "version": "%d.%d.%d" % sys.version_info[:3],
         "implementation": sys.implementation.name,
         "abiflags": getattr(sys, "abiflags", ""),
-        "gil_disabled": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-        "soabi": abi,
         "platform": sys.platform,
         "machine": os.uname().machine if hasattr(os, "uname") else "",
         "prefix": prefix or sys.prefix,

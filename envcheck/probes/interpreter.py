@@ -142,8 +142,6 @@ def _from_files(host: Host, executable: str) -> dict[str, Any] | Missing:
         "version": version,
         "implementation": "cpython",
         "abiflags": "",
-        "gil_disabled": False,
-        "soabi": f"cpython-{minor.replace('.', '')}",
         "platform": "linux",
         "machine": arch,
         "prefix": prefix,
@@ -183,8 +181,7 @@ def _tag(said: dict[str, Any]) -> str:
     if said["implementation"] != "cpython":
         return f"{said['implementation']}{major}{minor}"
     python = f"cp{major}{minor}"
-    flags = "t" if said.get("gil_disabled") else str(said.get("abiflags") or "")
-    return f"{python}-{python}{flags}"
+    return f"{python}-{python}{said.get('abiflags') or ''}"
 
 
 def _search_path(host: Host, said: dict[str, Any]) -> tuple[str, ...]:
