@@ -39,10 +39,9 @@ def render(tables: Sequence[Table], style: Style) -> str:
     lines = [line for table in tables for line in _table(table, style)]
     marks = MARKS if style.unicode else _ASCII
     used = {how for table in tables for row in table.rows for how in row.cells.values()}
-    legend = [f"{marks[how]} {text}" for how, text in LEGEND.items() if how in used]
-    legend.append("* what plain pip install brings")
-    legend.append("d documented, i inferred, else measured in the wheel")
-    return "\n".join(lines + style.wrap("; ".join(legend), "")) + "\n"
+    cells = "; ".join(f"{marks[how]} {text}" for how, text in LEGEND.items() if how in used)
+    notes = "* what plain pip install brings; d documented, i inferred, else measured in the wheel"
+    return "\n".join(lines + style.wrap(cells, "") + style.wrap(notes, "")) + "\n"
 
 
 def _table(table: Table, style: Style) -> Iterator[str]:
