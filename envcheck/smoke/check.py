@@ -104,7 +104,7 @@ def _report(
 
 def _trials(snapshot: Snapshot, prove: Prove, kb: Knowledge) -> Trials | Missing:
     if isinstance(snapshot.python, Missing):
-        return snapshot.python
+        return failed(f"no interpreter to prove: {snapshot.python.detail}")
     executable = or_none(snapshot.python.executable)
     if executable is None:
         return failed("the interpreter's path is not known")
