@@ -46,8 +46,7 @@ def modules(code: str) -> set[str]:
 
 def test_version_loads_next_to_nothing() -> None:
     code = (
-        "import sys; sys.argv = ['envcheck', '--version']\n"
-        "from envcheck.__main__ import main; main()"
+        "import sys; sys.argv = ['envcheck', '--version']\nfrom envcheck.__main__ import run; run()"
     )
     ours = {name for name in modules(code) if name.split(".")[0] == "envcheck"}
     assert ours == {"envcheck", "envcheck.__main__", "envcheck.errors"}
@@ -64,8 +63,7 @@ def test_doctor_never_imports_torch_rich_or_pynvml(tmp_path: Path) -> None:
     file = saved(tmp_path)
     code = (
         f"import sys; sys.argv = ['envcheck', 'doctor', '--snapshot', {file!r}]\n"
-        "from envcheck.__main__ import main\n"
-        "try: main()\nexcept SystemExit: pass"
+        "from envcheck.__main__ import run; run()"
     )
     assert not modules(code) & {"torch", "pynvml", "rich", "rich.console", "psutil", "asyncio"}
 
