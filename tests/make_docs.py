@@ -10,6 +10,7 @@ import msgspec
 
 from envcheck.builds import select, tables
 from envcheck.facts import Snapshot
+from envcheck.inspection import Inspection
 from envcheck.kb import load
 from envcheck.kb.builds import Build
 from envcheck.pages import all_pages
@@ -39,6 +40,7 @@ def generated() -> dict[Path, str]:
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),
+        ("inspection", Inspection),
         ("report", Report),
         ("snapshot", Snapshot),
     ):

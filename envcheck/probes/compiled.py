@@ -70,9 +70,7 @@ def compare(
     `search` and `files` find the other libraries it brings along.
     """
     code = compiled.code
-    missing = torch.missing(compiled.torch_symbols)
-    if isinstance(missing, tuple) and missing:
-        missing = _without_siblings(path, missing, torch, search, files)
+    missing = unresolved(path, compiled, torch, search, files)
     absent = () if isinstance(missing, Missing) else missing
     ours = torch.cxx11_abi if absent else None
     by_abi = {name for name in absent if {ours, string_abi(name)} == {True, False}}
@@ -91,7 +89,7 @@ def compare(
         missing_count=len(absent),
         missing_by_abi=len(by_abi),
         missing_of_cuda=sum(is_cuda_symbol(name) and name not in by_abi for name in absent),
-        lacks=_lacks(compiled, torch),
+        lacks=torch.lacks(compiled.torch_needed),
     )
 
 
@@ -104,24 +102,26 @@ def readable(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(demangle, names))
 
 
-def _lacks(compiled: Compiled, torch: TorchLibraries) -> tuple[str, ...]:
-    return tuple(name for name in compiled.torch_needed if torch.names and name not in torch.names)
-
-
-def _without_siblings(
+def unresolved(
     path: str,
-    missing: tuple[str, ...],
+    compiled: Compiled,
     torch: TorchLibraries,
     search: LibrarySearch,
     files: FileTree,
-) -> tuple[str, ...]:
-    """`missing` less what the file's other libraries define: some put code into namespace torch."""
+) -> tuple[str, ...] | Missing:
+    """Symbols of torch that nothing defines: neither torch, nor what the file brings along.
+
+    Some packages put code of their own into torch's namespaces.
+    """
+    missing = torch.missing(compiled.torch_symbols)
+    if isinstance(missing, Missing) or not missing:
+        return missing
     try:
         found = search.trace(path)
     except BinaryError:
         return missing
     for library in found[:_MAX_SIBLINGS]:
-        if library.path is None or is_torch_library(library.name) or not missing:
+        if library.path is None or is_torch_library(library.name):
             continue
         try:
             with files.open(library.path) as source:

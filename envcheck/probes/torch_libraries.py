@@ -103,6 +103,10 @@ class TorchLibraries:
         except (BinaryError, OSError) as error:
             return failed(f"{self.folder}: {error}")
 
+    def lacks(self, needed: Iterable[str]) -> tuple[str, ...]:
+        """Those libraries that are not there; none when nothing of torch is."""
+        return tuple(name for name in needed if self.names and name not in self.names)
+
     @cached_property
     def cxx11_abi(self) -> bool | Missing:
         """Whether it was compiled with the C++11 std::string, by what libc10 defines."""
