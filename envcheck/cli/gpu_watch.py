@@ -2,7 +2,9 @@
 
 import os
 import sys
+from pathlib import Path
 
+import msgspec
 import typer
 
 app = typer.Typer(
@@ -53,6 +55,13 @@ def gpu_watch(
         metavar="EXPR",
         help="End with exit code 1 when true: 'temp>85', 'xid', 'util<5 for 10m'.",
     ),
+    replay: Path | None = typer.Option(
+        None, metavar="FILE", help="Show a recording on the screen instead of this machine."
+    ),
+    speed: float = typer.Option(
+        1.0, min=0.0625, max=1024, metavar="N", help="With --replay: so many times as fast."
+    ),
+    ascii_only: bool = typer.Option(False, "--ascii", help="No signs but ASCII on the screen."),
 ) -> None:
     """Watch GPUs: a live view, streams, recordings, alarms, and nvidia-smi's own queries.
 
@@ -71,6 +80,15 @@ def gpu_watch(
     from envcheck.render.style import style_for
     from envcheck.watch.stream import Plan, choose_form, stream
 
+    style = style_for(sys.stdout, os.environ)
+    if ascii_only:
+        style = msgspec.structs.replace(style, unicode=False)
+    if replay is not None:
+        from envcheck.watch.screen import replay as play
+
+        play(replay, style, speed)
+        return
+
     quiet = record is not None or prometheus is not None
     plan = Plan(
         form=choose_form(fmt, tty=sys.stdout.isatty() and times is None, quiet=quiet),
@@ -81,7 +99,7 @@ def gpu_watch(
         prometheus=prometheus,
         fail_if=tuple(fail_if),
     )
-    raise typer.Exit(stream(plan, sys.stdout, style_for(sys.stdout, os.environ)))
+    raise typer.Exit(stream(plan, sys.stdout, style))
 
 
 @app.command(

@@ -12,7 +12,7 @@ import psutil
 from envcheck.watch.tick import FIRST, Unread
 
 # The PID namespace of the machine itself has this inode (PROC_PID_INIT_INO in the kernel).
-_INITIAL_NAMESPACE = "pid:[4026531836]"
+INITIAL_NAMESPACE = "pid:[4026531836]"
 _CONTAINER = re.compile(r"(?:(docker|libpod|cri-containerd|crio)[-/]|/)([0-9a-f]{64})(?:\.scope)?")
 _POD = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
 
@@ -102,7 +102,7 @@ class ProcessTable:
 
     def _foreign(self) -> bool:
         try:
-            return str((self._proc / "self/ns/pid").readlink()) != _INITIAL_NAMESPACE
+            return str((self._proc / "self/ns/pid").readlink()) != INITIAL_NAMESPACE
         except OSError:
             return False
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,6 @@ from envcheck.render.style import Style
 from envcheck.watch import alarm, lines
 from envcheck.watch.alarm import Alarms
 from envcheck.watch.loop import every
-from envcheck.watch.record import Recorder
 from envcheck.watch.sample import Sampler
 from envcheck.watch.session import no_driver
 from envcheck.watch.table import table
@@ -69,13 +69,16 @@ def stream(plan: Plan, out: TextIO, style: Style) -> int:
             return EXIT_UNCHECKABLE
         sinks = _sinks(plan, out, style, stack)
         watching = _Watching(sampler, alarms, sinks)
-        ticks = watching.ticks(every(plan.interval_s, sampler.tick, plan.times))
+
+        def ticks(wait: Callable[[float], object]) -> Iterator[Tick]:
+            return watching.ticks(every(plan.interval_s, sampler.tick, plan.times, wait))
+
         if plan.form == "screen":
             from envcheck.watch.screen import show
 
-            show(ticks, style)
+            show(ticks, style, plan.interval_s)
         else:
-            for _ in ticks:
+            for _ in ticks(time.sleep):
                 pass
         return watching.exit_code()
 
@@ -124,6 +127,8 @@ def _alarm(text: str, plan: Plan) -> alarm.Alarm:
 def _sinks(plan: Plan, out: TextIO, style: Style, stack: ExitStack) -> list[Sink]:
     sinks: list[Sink] = []
     if plan.record is not None:
+        from envcheck.watch.record import Recorder
+
         sinks.append(stack.enter_context(Recorder(Path(plan.record))).write)
     if plan.prometheus is not None:
         from envcheck.watch.prometheus import Exporter
