@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from envcheck.errors import EXIT_OK, EXIT_UNCHECKABLE, EXIT_USAGE, UsageError
 
@@ -14,6 +16,9 @@ def main() -> None:
     Without taking the interpreter down in order: probes that hang stay behind in daemon threads,
     and freeing everything piece by piece would take a tenth of the doctor's time.
     """
+    for name in ("stdout", "stderr"):  # closed by whoever started us
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     code = run()
     try:
         sys.stdout.flush()
@@ -30,14 +35,9 @@ def run() -> int:
 
         print(f"envcheck {__version__}")
         return EXIT_OK
-    if sys.argv[1:2] == ["gpu-watch"]:  # NVML's worker starts beside the imports
-        from envcheck.nvml.client import start_early
-
-        start_early()
-    from envcheck.cli.app import app
-
+    command = _gpu_watch() if sys.argv[1:2] == ["gpu-watch"] else _any()
     try:
-        app()
+        command()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_OK
     except UsageError as error:
@@ -51,6 +51,22 @@ def run() -> int:
         print(f"envcheck: {error}", file=sys.stderr)
         return EXIT_UNCHECKABLE
     return EXIT_OK
+
+
+def _any() -> Callable[[], object]:
+    from envcheck.cli.app import app
+
+    return app
+
+
+def _gpu_watch() -> Callable[[], object]:
+    """NVML's worker starts beside the imports, and the other commands are not built."""
+    from envcheck.nvml.client import start_early
+
+    start_early()
+    from envcheck.cli.gpu_watch import app
+
+    return partial(app, sys.argv[2:], prog_name="envcheck gpu-watch")
 
 
 if __name__ == "__main__":

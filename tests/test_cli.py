@@ -90,6 +90,8 @@ def test_exit_codes(
     [
         (("doctor", "--select", "driver_to_old"), "driver_too_old"),
         (("doctor", "--sysroot", "/nonexistent"), "not a directory"),
+        (("doctor", "--python", "/nonexistent"), "not an interpreter"),
+        (("doctor", "--python", "/dev/zero"), "not an interpreter"),
         (("doctor", "--snapshot", "/nonexistent"), "No such file"),
         (("doctor", "--snapshot", "/"), "Is a directory"),
         (("doctor", "--format", "xml"), "xml"),
@@ -158,6 +160,16 @@ def test_ascii_where_the_stream_cannot_encode(tmp_path: Path) -> None:
     file = saved(tmp_path, torch__cuda=None)
     ran = run("doctor", "--snapshot", file, PYTHONIOENCODING="ascii")
     assert ran.stdout.isascii() and "x TCH004" in ran.stdout
+
+
+def test_a_closed_stdout_is_no_crash() -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m envcheck explain DRV002 >&-"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0 and ran.stderr == ""
 
 
 def test_explain_prints_the_documentation() -> None:

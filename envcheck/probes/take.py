@@ -12,7 +12,7 @@ from typing import Any
 
 from envcheck import __version__
 from envcheck.errors import UsageError
-from envcheck.facts import NOT_ASKED, Purpose, Snapshot
+from envcheck.facts import NOT_ASKED, Missing, Purpose, Snapshot, Why
 from envcheck.kb import Knowledge
 from envcheck.probes.container import read_container
 from envcheck.probes.cuda import read_cuda
@@ -42,7 +42,7 @@ def take_snapshot(
     """The snapshot with these facts, and the seconds each probe took.
 
     Raises:
-        UsageError: `root` is not a directory.
+        UsageError: `root` is not a directory, or `python` names no interpreter.
     """
     if not os.path.isdir(root):
         raise UsageError(f"{root} is not a directory")
@@ -50,6 +50,9 @@ def take_snapshot(
     begun = time.monotonic()
     results, durations = run_probes(_probes(python, kb, timeout), facts, host, timeout)
     durations["total"] = time.monotonic() - begun
+    interpreter = results.get("interpreter")
+    if python and isinstance(interpreter, Missing) and interpreter.why is Why.ABSENT:
+        raise UsageError(f"--python {python}: {interpreter.detail}")
     found: dict[str, Any] = {name: results.get(name, NOT_ASKED) for name in facts}
     snapshot = Snapshot(
         tool=f"envcheck {__version__}",

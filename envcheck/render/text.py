@@ -13,6 +13,7 @@ _SAFETY = {
     "reboot": "needs root and a reboot",
     "manual": "",
 }
+LABEL = 12  # columns; a longer one would push everything to the right
 _VERDICT = {"fit": "green", "unfit": "red", "unknown": "yellow"}
 
 
@@ -28,11 +29,16 @@ def render(report: Report, style: Style) -> str:
 
 def _found(report: Report, style: Style) -> Iterator[str]:
     rows = list(summary(report.snapshot))
-    margin = max((len(label) for label, _ in rows), default=0) + 2
+    short = [len(label) for label, _ in rows if len(label) <= LABEL]
+    margin = max(short, default=0) + 2
     for label, text in rows:
-        first, *rest = style.wrap(text, " " * margin) or [" " * margin]
-        yield style.paint(plain(label).ljust(margin), "bold") + first[margin:]
-        yield from rest
+        lines = style.wrap(text, " " * margin) or [" " * margin]
+        if len(label) > LABEL:  # stands on a line of its own
+            yield style.paint(plain(label), "bold")
+            yield from lines
+            continue
+        yield style.paint(plain(label).ljust(margin), "bold") + lines[0][margin:]
+        yield from lines[1:]
 
 
 def _finding(finding: Finding, style: Style) -> Iterator[str]:
@@ -58,8 +64,11 @@ def _undecided(report: Report, style: Style) -> Iterator[str]:
     shown = report.skipped if style.verbose or report.verdict == "unknown" else ()
     if shown:
         yield style.paint("Could not be judged", "bold")
+        together: dict[str, list[str]] = {}
         for skip in shown:
-            yield from style.wrap(f"{skip.code} {skip.name}: {skip.because}", "  ", "    ")
+            together.setdefault(skip.because, []).append(skip.name)
+        for because, names in together.items():
+            yield from style.wrap(f"{', '.join(dict.fromkeys(names))}: {because}", "  ", "    ")
     for crash in report.crashed:
         yield style.paint(
             f"{crash.code} {crash.name} crashed ({plain(crash.error)}): a defect of envcheck,"

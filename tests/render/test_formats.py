@@ -44,7 +44,9 @@ def test_text_says_found_seen_needed_where_fix_and_verdict() -> None:
 
 def test_unknown_says_what_could_not_be_judged() -> None:
     text = render(report(change(healthy(), torch=blocked("no permission"))), "text", Style())
-    assert "unknown: " in text and "arch_not_in_build: torch blocked: no permission" in text
+    assert "unknown: " in text
+    # one reason, said once for all the checks it holds up
+    assert "arch_not_in_build, cpu_only_build" in text and text.count("no permission") <= 3
 
 
 def test_a_clean_report_is_short() -> None:
