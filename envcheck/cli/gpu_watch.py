@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import msgspec
 import typer
 
 app = typer.Typer(
@@ -82,7 +81,7 @@ def gpu_watch(
 
     style = style_for(sys.stdout, os.environ)
     if ascii_only:
-        style = msgspec.structs.replace(style, unicode=False)
+        style = style.ascii()
     if replay is not None:
         from envcheck.watch.screen import replay as play
 

@@ -36,6 +36,10 @@ class Style(msgspec.Struct, frozen=True):
             return text
         return f"\x1b[{';'.join(_ANSI[name] for name in names)}m{text}\x1b[0m"
 
+    def ascii(self) -> "Style":
+        """The same, for a terminal without Unicode."""
+        return msgspec.structs.replace(self, unicode=False)
+
     def mark(self, name: str) -> str:
         return _MARKS[self.unicode][name]
 
