@@ -122,6 +122,7 @@ class XidEvent(NamedTuple):
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """The worker's answer to "watch" for one GPU; what was not asked for is None."""
 
+    error: NvmlError | None = None  # it cannot be opened
     rings: dict[str, Ring | NvmlError] = {}
     fast: Fast | None = None
     slow: Slow | None = None

@@ -41,32 +41,41 @@ _MAX_XIDS = 64  # taken at once; a storm of them must not hold up the tick
 
 
 def watch(
-    nvml: Nvml,
-    index: int,
+    nvml: Nvml, wanted: Sequence[Mapping[str, Any]], fast: Sequence[str], slow: Sequence[str]
+) -> list[dict[str, object]]:
+    """The fields `fast` and `slow` of all GPUs in one answer, in the order of `wanted`.
+
+    Each of `wanted` names a `gpu`; `since`: ring → timestamp of its last sample seen; and
+    `processes_since`: timestamp of the last process sample seen, None for no processes.
+    """
+    answers: list[dict[str, object]] = []
+    for one in wanted:
+        try:
+            gpu = nvml.gpu(one["gpu"])
+            answers.append(_watch(gpu, one["since"], fast, slow, one["processes_since"]))
+        except ReadError as error:
+            answers.append({"error": error.plain()})
+    return answers
+
+
+def _watch(
+    gpu: Gpu,
     since: Mapping[str, int],
     fast: Sequence[str],
     slow: Sequence[str],
     processes_since: int | None,
 ) -> dict[str, object]:
-    """One GPU's rings (`since`: ring → timestamp of its last sample seen), fields and processes.
-
-    `processes_since` is the timestamp of the last process sample seen; None: no processes.
-
-    Raises:
-        ReadError: the GPU cannot be opened.
-    """
-    gpu = nvml.gpu(index)
     answer: dict[str, object] = {}
     rings = {name: guarded(partial(_ring, gpu, name, last)) for name, last in since.items()}
     answer["rings"] = rings
     if fast:
-        values = read_fields(nvml, index, fast)
+        values = read_fields(gpu.nvml, gpu.index, fast)
         silent = isinstance(rings.get("utilization"), dict)
         if silent:
             values["utilization_rates"] = guarded(partial(_rates, gpu))
         answer["fast"] = {**values, **_counters(gpu)}
     if slow:
-        answer["slow"] = read_fields(nvml, index, slow)
+        answer["slow"] = read_fields(gpu.nvml, gpu.index, slow)
     if processes_since is not None:
         answer["processes"] = guarded(partial(_processes, gpu))
         answer["process_rates"] = guarded(partial(_process_rates, gpu, processes_since))

@@ -55,7 +55,7 @@ def _connect(progress: int, library_path: str) -> Callable[[dict[str, Any]], dic
         "avoid": nvml.avoid,
         "calls": lambda gpu, wanted: read_calls(nvml, gpu, wanted),
         "read": lambda gpu, fields: read_fields(nvml, gpu, fields),
-        "watch": lambda gpu, **what: watch(nvml, gpu, **what),
+        "watch": lambda **what: watch(nvml, **what),
         "xids": lambda gpus: xids(events, gpus, nvml.calls),
     }
 

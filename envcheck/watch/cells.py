@@ -39,6 +39,11 @@ class GpuSeries:
         self._slow: Slow | None = None
         self._counters: dict[str, Counter] = {}
 
+    def wanted(self, processes: bool) -> dict[str, object]:
+        """What the worker has to know to give only what is new."""
+        since = self.processes_since if processes else None
+        return {"since": self.since, "processes_since": since}
+
     def tick(
         self,
         watched: Watched | NvmlError,

@@ -11,7 +11,7 @@ from envcheck.errors import EXIT_OK, EXIT_UNCHECKABLE
 from envcheck.nvml.client import NvmlClient
 from envcheck.nvml.inventory import Opened
 from envcheck.nvml.readings import NvmlError, NvmlUnavailable
-from envcheck.nvml.signals import ProcessUse, Watched
+from envcheck.nvml.signals import ProcessUse
 from envcheck.watch import query_apps
 from envcheck.watch.query import (
     QueryError,
@@ -145,7 +145,8 @@ class Query:
 
 
 def _compute(session: Session, index: int) -> list[ProcessUse]:
-    watched = session.ask("watch", Watched, index, since={}, fast=[], slow=[], processes_since=0)
+    wanted = {index: {"since": {}, "processes_since": 0}}
+    watched = session.watch(wanted, fast=[], slow=[])[index]
     if isinstance(watched, NvmlError) or not isinstance(watched.processes, tuple):
         return []
     return [use for use in watched.processes if use.kind != "graphics"]

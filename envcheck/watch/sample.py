@@ -94,22 +94,19 @@ class Sampler:
         self._before = now
         health, processes = self._due("health", now), self._due("processes", now)
         xids = self._xids()
+        watched = self.session.watch(
+            {gpu.index: gpu.wanted(processes) for gpu in self._gpus},
+            fast=_FAST,
+            slow=_SLOW if health else [],
+        )
+        at_s = time.monotonic()
         gpus = []
         for gpu in self._gpus:
-            at_s = time.monotonic()  # a GPU before it may have stalled
-            watched = self.session.ask(
-                "watch",
-                Watched,
-                gpu.index,
-                since=gpu.since,
-                fast=_FAST,
-                slow=_SLOW if health else [],
-                processes_since=gpu.processes_since if processes else None,
-            )
+            read = watched[gpu.index]
             mine = xids if isinstance(xids, Unread) else tuple(xids.get(gpu.index, ()))
-            gpus.append(gpu.tick(watched, at_s, self._interval_s, mine))
+            gpus.append(gpu.tick(read, at_s, self._interval_s, mine))
             if processes:
-                self._processes[gpu.index] = self._on(gpu, watched)
+                self._processes[gpu.index] = self._on(gpu, read)
         listed = [found for found in self._processes.values() if not isinstance(found, Unread)]
         flat = tuple(process for found in listed for process in found)
         if processes:

@@ -5,12 +5,13 @@ a second such call the whole GPU is left alone. Must not know what is asked.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from envcheck.nvml.client import NvmlClient, WorkerFailure
 from envcheck.nvml.inventory import Opened, unavailable
 from envcheck.nvml.readings import NOT_READ, NvmlError, NvmlUnavailable
+from envcheck.nvml.signals import Watched
 
 T = TypeVar("T")
 
@@ -59,9 +60,32 @@ class Session:
             self._start_again()
         return error
 
-    def lost(self, gpu: int) -> NvmlError | None:
-        """Why this GPU is not asked any more."""
-        return self._lost.get(gpu)
+    def watch(
+        self, wanted: Mapping[int, Mapping[str, object]], **params: Any
+    ) -> dict[int, Watched | NvmlError]:
+        """All GPUs in one request: index → what was read of it, or why nothing was.
+
+        When one stalls, all are asked again without that call: what they give is what is new since
+        the last answer that arrived, so nothing is lost by that.
+        """
+        self._forgive()
+        while True:
+            errors = {gpu: self._error(gpu) for gpu in wanted}
+            asked = [{"gpu": gpu, **wanted[gpu]} for gpu, error in errors.items() if not error]
+            found = {gpu: error for gpu, error in errors.items() if error}
+            if not asked:
+                return dict(found)
+            indices = [gpu for gpu in wanted if gpu not in found]
+            result = self._client.request(
+                "watch", list[Watched], stall_s=self._stall_s, wanted=asked, **params
+            )
+            if isinstance(result, NvmlError):
+                return {**found, **dict.fromkeys(indices, result)}
+            if not isinstance(result, WorkerFailure):
+                read = (one.error or one for one in result)
+                return {**found, **dict(zip(indices, read, strict=True))}
+            self._note(result, indices[0] if result.gpu is None else result.gpu)
+            self._start_again()
 
     @property
     def troubled(self) -> bool:
