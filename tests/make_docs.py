@@ -17,6 +17,8 @@ from envcheck.pages import all_pages
 from envcheck.render.matrix_data import render_markdown
 from envcheck.report import Report
 from envcheck.rules import RULES
+from envcheck.watch.pages import query_page
+from envcheck.watch.tick import Tick
 from envcheck.whatif import Answer
 
 ROOT = Path(__file__).parent.parent
@@ -37,12 +39,14 @@ def generated() -> dict[Path, str]:
     checked = max(build.checked for build in kb.builds)
     matrix = MATRIX.format(checked=checked) + render_markdown(tables(select(kb), kb))
     files[ROOT / "docs/matrix.md"] = matrix
+    files[ROOT / "docs/gpu-watch-fields.md"] = query_page()
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),
         ("inspection", Inspection),
         ("report", Report),
         ("snapshot", Snapshot),
+        ("tick", Tick),
     ):
         schema = msgspec.json.schema(kind)
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
