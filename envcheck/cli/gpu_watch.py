@@ -83,9 +83,10 @@ def gpu_watch(
     if ascii_only:
         style = style.ascii()
     if replay is not None:
-        from envcheck.watch.screen import replay as play
+        from envcheck.watch.replay import replay as play
 
-        play(replay, style, speed)
+        form = choose_form(fmt, tty=sys.stdout.isatty(), quiet=False)
+        play(replay, form, sys.stdout, style, speed)
         return
 
     quiet = record is not None or prometheus is not None

@@ -6,11 +6,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
-from envcheck.errors import UsageError
 from envcheck.render.style import Style
 from envcheck.watch.record import Recording
 from envcheck.watch.screen import simple
@@ -41,19 +39,10 @@ def show(
     _raise(app.error, app.signalled)
 
 
-def replay(file: Path, style: Style, speed: float) -> None:
-    """Plays a recording.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    recording = Recording(file)
-    if next(iter(recording), None) is None:
-        raise UsageError(f"{file}: no tick in this recording")
+def play(recording: Recording, style: Style, speed: float) -> None:
+    """Plays a recording until its end, or until the user quits."""
     if not _full():
         simple.show(_paced(recording, speed), style, _hint())
-        if recording.torn:
-            print(f"envcheck: {file}: {recording.torn}", file=sys.stderr)
         return
     from envcheck.watch.screen.app import ReplayApp
     from envcheck.watch.screen.replay import Replay

@@ -218,6 +218,7 @@ class ReplayApp(WatchApp):
         elif action == "again":
             replay.again()
             self.control.forget()
+            self._show(replay.step)
         self.control.say(status=replay.status)
 
     def _go_on(self) -> None:

@@ -1,5 +1,7 @@
 """Keys → what is seen. Pure but for the process that is being ended; knows no terminal."""
 
+from pathlib import Path
+
 import msgspec
 
 from envcheck.watch.screen.history import History
@@ -17,10 +19,10 @@ _LONGEST_FILTER = 200
 class Control:
     """The state of the screen, and what a key makes of it."""
 
-    def __init__(self, glyphs: Glyphs, *, live: bool) -> None:
+    def __init__(self, glyphs: Glyphs, *, live: bool, proc: Path = Path("/proc")) -> None:
         """Processes can be ended when `live`; those of a recording are other ones by now."""
         self.scene = Scene(tick=None, history=History(), glyphs=glyphs)
-        self._live = live
+        self._live, self._proc = live, proc
         self._asked: Victim | None = None
         self._struck: dict[int, Victim] = {}
 
@@ -163,7 +165,7 @@ class Control:
             self._set(notice="choose a process with Up and Down first")
         else:
             try:
-                self._asked = self._struck.get(process.pid) or Victim(process)
+                self._asked = self._struck.get(process.pid) or Victim(process, self._proc)
             except Refused as why:
                 self._set(notice=str(why))
                 return

@@ -170,7 +170,7 @@ def _columns(scene: Scene, cells: int) -> list[Column[Row]]:
         Column(title("MEM", "memory"), 5, 2, text(lambda p: words.size(p.gpu_memory_bytes))),
         Column(title("SM", "sm"), 4, 4, text(lambda p: words.percent(p.sm_percent))),
         Column(title("CPU", "cpu"), 5, 6, text(lambda p: words.percent(p.cpu_percent))),
-        Column(title("RSS", "rss"), 5, 7, text(lambda p: words.size(p.rss_bytes))),
+        Column(title("RSS", "rss"), 5, 8, text(lambda p: words.size(p.rss_bytes))),
         Column("AGE", 5, 9, text(lambda p: words.age(p.started, now))),
         Column("ENC", 4, 10, text(lambda p: words.percent(p.encoder_percent))),
         Column("DEC", 4, 11, text(lambda p: words.percent(p.decoder_percent))),
@@ -180,7 +180,7 @@ def _columns(scene: Scene, cells: int) -> list[Column[Row]]:
     if any(houses):
         house = text(lambda p: _house(p, short=cells < _WIDE))
         longest = min(_LONGEST_HOUSE, max(map(len, houses)))
-        columns.insert(-1, Column("CONTAINER", max(9, longest), 8, house, left=True))
+        columns.insert(-1, Column("CONTAINER", max(9, longest), 7, house, left=True))
     return columns
 
 
