@@ -30,6 +30,7 @@ from envcheck.rules.linkage import (
     runs_on,
     short,
     title,
+    torch_runs_on,
     unresolved,
 )
 from envcheck.rules.rebuild import rebuild
@@ -142,7 +143,9 @@ def extension_arch_missing(
     https://docs.nvidia.com/cuda/cuda-c-programming-guide/#binary-compatibility
     """
     files = [file for file in known(extension.files) if file.fatbins]
-    shown = [gpu for gpu in visible(gpus, environment) if isinstance(gpu.sm, str)]
+    known_sm = [gpu for gpu in visible(gpus, environment) if isinstance(gpu.sm, str)]
+    # A GPU that torch itself has no code for is arch_not_in_build's to tell.
+    shown = [gpu for gpu in known_sm if torch_runs_on(gpu, torch, kb)]
     if not files or not shown or torch.wants_cuda is False or cause_of(extension, torch):
         raise NotApplicable
     version = None if isinstance(driver, Missing) else or_none(driver.version)

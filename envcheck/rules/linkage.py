@@ -64,6 +64,13 @@ def runs_on(
     return False
 
 
+def torch_runs_on(gpu: Gpu, torch: TorchBuild, kb: Knowledge) -> bool:
+    """Whether torch itself has code for a GPU; True when its code is not known."""
+    sass = or_none(torch.sass)
+    ptx = or_none(torch.ptx) or ()
+    return sass is None or compat.runs(sass, ptx, str(gpu.sm), cuda=or_none(torch.cuda), kb=kb).runs
+
+
 def other_cuda(file: CompiledFile, torch: TorchBuild) -> bool:
     """Whether it is linked to torch and to a CUDA that torch was not built for."""
     if not file.links_torch:

@@ -12,7 +12,7 @@ from envcheck.facts import (
     or_none,
 )
 from envcheck.finding import Effect, Remedy
-from envcheck.kb import Knowledge
+from envcheck.kb import Knowledge, VersionError
 from envcheck.kb.sm import Sm
 from envcheck.rules.common import visible
 from envcheck.rules.companion import pair
@@ -45,7 +45,7 @@ def rebuild(
         command = install_command(python, (extension.name,), like=dist)
         return Remedy("Let conda choose its build for this torch.", (command,), "safe", effects)
     row = kb.extensions.find(extension.name)
-    settings = _settings(torch, gpus, environment, row.environment if row else ())
+    settings = _settings(torch, gpus, environment, row.environment if row else (), kb)
     options, requirement = _what(extension, row.install if row else "")
     compile_it = install_command(python, (requirement,), like=dist, options=options)
     commands = [" ".join((*settings, compile_it))]
@@ -62,11 +62,23 @@ def rebuild(
     )
 
 
-def arch_list(gpus: Gpus | Missing, environment: Environment | Missing) -> str:
-    """TORCH_CUDA_ARCH_LIST of the GPUs a process sees: "8.0;9.0"; "" when none is known."""
+def arch_list(
+    cuda: str | None, gpus: Gpus | Missing, environment: Environment | Missing, kb: Knowledge
+) -> str:
+    """TORCH_CUDA_ARCH_LIST of the GPUs a process sees: "8.0;9.0"; "" when none is known.
+
+    Those that nvcc of this CUDA cannot compile for are left out: it would refuse the whole build.
+    """
     shown = () if isinstance(gpus, Missing) else visible(gpus, environment)
-    sms = {Sm.parse(gpu.sm) for gpu in shown if isinstance(gpu.sm, str)}
-    return ";".join(sm.dotted for sm in sorted(sms))
+    sms = sorted({Sm.parse(gpu.sm) for gpu in shown if isinstance(gpu.sm, str)})
+    return ";".join(sm.dotted for sm in sms if cuda is None or _compiles(cuda, sm, kb))
+
+
+def _compiles(cuda: str, sm: Sm, kb: Knowledge) -> bool:
+    try:
+        return kb.cuda.nvcc_targets(cuda, sm).compiles is not False
+    except VersionError:
+        return True
 
 
 def _settings(
@@ -74,11 +86,12 @@ def _settings(
     gpus: Gpus | Missing,
     environment: Environment | Missing,
     own: tuple[str, ...],
+    kb: Knowledge,
 ) -> tuple[str, ...]:
     """Environment variables of the build, as a shell writes them."""
     if not torch.wants_cuda:
         return ()
-    archs = arch_list(gpus, environment)
+    archs = arch_list(or_none(torch.cuda), gpus, environment, kb)
     return ((f"TORCH_CUDA_ARCH_LIST={shlex.quote(archs)}",) if archs else ()) + own
 
 

@@ -124,6 +124,16 @@ def test_only_the_gpus_a_process_sees_count() -> None:
     )
 
 
+def test_a_gpu_that_torch_itself_has_no_code_for_is_told_of_once() -> None:
+    blackwell = gpu(1, sm="12.0", name="NVIDIA GeForce RTX 5090")
+    machine = change(one(), gpus__devices=(gpu(0), blackwell))
+    passes("extension_arch_missing", machine)
+    not_applicable("extension_arch_missing", change(machine, gpus__devices=(blackwell,)))
+    lost = change(one(missing=("at::f()",), missing_count=1), gpus__devices=(gpu(0), blackwell))
+    mend = command(fires("extension_built_for_other_torch", lost))
+    assert "TORCH_CUDA_ARCH_LIST=9.0 " in mend, "nvcc of CUDA 12.1 does not know sm_120"
+
+
 def test_kernels_for_one_architecture_beside_others_are_a_note() -> None:
     hopper = compiled(f"{SITE}/xformers/_C_flashattention3.so", sass=("sm_90a",))
     base = compiled(f"{SITE}/xformers/_C.so", sass=("sm_80",), ptx=("compute_80",))

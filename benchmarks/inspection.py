@@ -1,22 +1,23 @@
 """The fatbin scan beside `cuobjdump --list-elf`, and the symbol check of one extension.
 
-    python benchmarks/inspect.py ENV [EXTENSION] [RUNS]
+    python benchmarks/inspection.py ENV [EXTENSION] [RUNS]
 
 ENV is a venv with a CUDA torch and triton, whose wheel carries a cuobjdump (the figures in
 docs/performance.md: torch 2.4.0, CUDA 12.1). EXTENSION is a library compiled against torch, by
 default torchvision's. Both programs read the same libtorch_cuda.so, in turn, after one round that
 is not counted; medians are printed. "scan" and "symbol check" are the time of the work itself, the
 first and only time a fresh process does it, and that process's whole memory; "with Python" is that
-process from start to end, as cuobjdump is measured.
+process from start to end, as cuobjdump is measured. (Not called inspect.py: the scripts beside it
+would import it for Python's own `inspect`.)
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+
+from doctor import Cost, median
 
 TIMED = """
 import sys, time
@@ -51,12 +52,6 @@ with FileSource(sys.argv[1]) as source, TorchLibraries(Host(), sys.argv[2]) as t
 )
 
 
-class Cost(NamedTuple):
-    wall: float  # seconds
-    cpu: float  # seconds
-    rss: float  # MB
-
-
 def measure(command: list[str]) -> tuple[Cost, list[float]]:
     """Run a command to its end and account for it; with the numbers it printed, if it did."""
     begun = time.perf_counter()
@@ -70,10 +65,6 @@ def measure(command: list[str]) -> tuple[Cost, list[float]]:
         sys.exit(f"{command[0]} ended with {child.returncode}")
     cost = Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
     return cost, [float(word) for word in lines[-1].split()] if len(lines) == 1 else []
-
-
-def median(costs: list[Cost]) -> Cost:
-    return Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
 
 
 def main() -> None:
