@@ -64,6 +64,10 @@ def _gpu_watch() -> Callable[[], object]:
     from envcheck.nvml.client import start_early
 
     start_early()
+    if sys.argv[2:] == ["--once"]:  # one look: the option parser would be a quarter of it
+        from envcheck.watch.stream import once
+
+        return once
     from envcheck.cli.gpu_watch import app
 
     return partial(app, sys.argv[2:], prog_name="envcheck gpu-watch")

@@ -1,18 +1,19 @@
 """Watching from the first tick to the exit code: source, sinks and alarms put together."""
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, NoReturn, TextIO
 
 import msgspec
 
 from envcheck.errors import EXIT_FINDINGS, EXIT_OK, EXIT_UNCHECKABLE, UsageError
 from envcheck.nvml.readings import NvmlUnavailable
-from envcheck.render.style import Style
+from envcheck.render.style import Style, style_for
 from envcheck.watch import alarm, lines
 from envcheck.watch.alarm import Alarms
 from envcheck.watch.loop import every
@@ -50,6 +51,11 @@ def choose_form(text: str | None, *, tty: bool, quiet: bool) -> Form:
         if text == form:
             return form
     raise UsageError(f"--format is one of {', '.join(_PRINTED)}, not {text!r}")
+
+
+def once() -> NoReturn:
+    """One table of this machine, as `--once` alone asks for; ends with the exit code."""
+    raise SystemExit(stream(Plan(times=1), sys.stdout, style_for(sys.stdout, os.environ)))
 
 
 def stream(plan: Plan, out: TextIO, style: Style) -> int:
