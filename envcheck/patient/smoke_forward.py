@@ -239,8 +239,10 @@ def available():
 
 def train(torch, trial, architecture, model, smoke_models, clip, device, batch):
     """One step of gradient descent: every gradient is finite, and the loss falls."""
+    import smoke_golden
+
     inputs = inputs_of(torch, architecture, smoke_models, clip, device, batch)
-    model.train()
+    smoke_golden.without_softmax(torch, model).train()
     for module in model.modules():
         if isinstance(module, (torch.nn.Dropout, torch.nn.modules.batchnorm._BatchNorm)):
             module.eval()  # a step that can be repeated: no chance, and statistics stay
@@ -256,7 +258,7 @@ def train(torch, trial, architecture, model, smoke_models, clip, device, batch):
                 raise Fail("not_finite", "the gradient of %s holds NaN or infinity" % name)
             norm += float(parameter.grad.double().pow(2).sum())
         with torch.no_grad():
-            step = 0.05 * float(before) / max(norm, 1e-30)
+            step = 0.01 * float(before) / max(norm, 1e-30)
             for parameter in model.parameters():
                 parameter.sub_(parameter.grad, alpha=step)
         after = loss_of(torch, smoke_models, model, inputs, target)

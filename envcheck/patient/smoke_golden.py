@@ -64,20 +64,23 @@ def _range(name, shape):
         bound = math.sqrt((6.0 if len(shape) > 2 else 3.0) / fan_in)
         return -bound, bound
     if name.endswith("weight"):  # the last norm of a residual branch is kept small
-        return (0.4, 0.7) if name.endswith("norm_c.weight") else (0.8, 1.2)
+        return (0.3, 0.5) if name.endswith("norm_c.weight") else (0.8, 1.2)
     return -0.1, 0.1
 
 
 def shrink_head(torch, model, crop=CROP):
-    """Lets a head made for full crops take small ones: its pools span what the strides leave.
-
-    A softmax is taken off: it would enlarge rounding, and hide what all classes have in common.
-    """
+    """Lets a head made for full crops take small ones: its pools span what the strides leave."""
     side = crop // 32
     for module in model.modules():
         if isinstance(module, torch.nn.AvgPool3d):
             time = module.kernel_size[0]
             module.kernel_size = (int(time), side, side)
+    return without_softmax(torch, model)
+
+
+def without_softmax(torch, model):
+    """The model giving logits: a softmax enlarges rounding, and hides what all classes share."""
+    for module in model.modules():
         if isinstance(getattr(module, "activation", None), torch.nn.Softmax):
             module.activation = None
     return model

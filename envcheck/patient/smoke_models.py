@@ -6,6 +6,7 @@ Must not know which numbers are right: they come with the job.
 import importlib
 import inspect
 import os
+import re
 import sys
 import types
 
@@ -119,7 +120,7 @@ def load_checkpoint(torch, model, path):
         raise
     except Exception as error:
         text = str(error)
-        if "weights" in text.lower() and "unsupported" in text.lower():
+        if re.search(r"[Uu]nsupported (?!operand)", text):
             raise Fail("checkpoint_holds_code", _unsupported(text))
         raise Fail("checkpoint_unreadable", "%s: %s" % (type(error).__name__, text.split("\n")[0]))
     state = _state(held)
@@ -146,12 +147,10 @@ def load_checkpoint(torch, model, path):
 
 def _unsupported(text):
     """The sentence that names what the unpickler refused."""
-    for sentence in text.replace("\n", " ").replace("\t", " ").split(". "):
-        if "nsupported" in sentence and (
-            "GLOBAL" in sentence or "global" in sentence or "perand" in sentence
-        ):
-            return " ".join(sentence.split())[:400]
-    return text.strip().split("\n")[0][:400]
+    for sentence in " ".join(text.split()).split(". "):
+        if "nsupported" in sentence:
+            return sentence[:400]
+    return ""
 
 
 def _state(held):
