@@ -3,9 +3,10 @@
 Must not know what is in them. Bounded: no record, and no source tree, is followed without end.
 """
 
-import json
 import posixpath
 from collections.abc import Iterator
+
+import msgspec
 
 from envcheck.facts import Distribution, Missing
 from envcheck.probes.host import Host
@@ -91,8 +92,8 @@ def _direct_url(host: Host, dist: Distribution) -> dict[str, object]:
     """direct_url.json: https://packaging.python.org/en/latest/specifications/direct-url/"""
     text = host.read(f"{dist.path}/direct_url.json", 1 << 16)
     try:
-        said = {} if isinstance(text, Missing) else json.loads(text)
-    except (ValueError, RecursionError):
+        said = {} if isinstance(text, Missing) else msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
 
