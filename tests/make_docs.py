@@ -16,10 +16,10 @@ from envcheck.kb.builds import Build
 from envcheck.pages import all_pages
 from envcheck.render.matrix_data import render_markdown
 from envcheck.report import Report
+from envcheck.resolve.whatif import Answer
 from envcheck.rules import RULES
 from envcheck.watch.pages import query_page
 from envcheck.watch.tick import Tick
-from envcheck.whatif import Answer
 
 ROOT = Path(__file__).parent.parent
 MATRIX = """# Which torch build runs on which GPU

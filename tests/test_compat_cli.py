@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from envcheck.cli.app import app
 from envcheck.errors import UsageError
 from envcheck.kb import load
-from envcheck.published import Indexes, check
-from envcheck.resolve import judge
-from envcheck.whatif import ask
+from envcheck.resolve.judge import judge
+from envcheck.resolve.published import Indexes, check
+from envcheck.resolve.whatif import ask
 from tests.make_docs import ROOT
 
 KB = load()

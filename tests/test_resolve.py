@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envcheck.advice import exclusions, remedies
-from envcheck.install import Install, install
 from envcheck.kb import load, order
 from envcheck.kb.builds import Platform
-from envcheck.request import Card, Machine, Request
-from envcheck.resolve import Judged, best, judge
+from envcheck.resolve.advice import exclusions, remedies
+from envcheck.resolve.install import Install, install
+from envcheck.resolve.judge import Judged, best, judge
+from envcheck.resolve.request import Card, Machine, Request
 
 KB = load()
 Versions = tuple[int, ...]

@@ -62,14 +62,14 @@ def compat(
     from envcheck.kb import load
     from envcheck.render.compat import FORMATS, advice
     from envcheck.render.style import style_for
-    from envcheck.resolve import judge
-    from envcheck.whatif import ask, find
-    from envcheck.whatif import beside as minded
+    from envcheck.resolve.judge import judge
+    from envcheck.resolve.whatif import ask, find
+    from envcheck.resolve.whatif import beside as minded
 
     kb = load()
     local = None
     if here:
-        from envcheck.here import request_of_this_machine
+        from envcheck.resolve.here import request_of_this_machine
 
         local = request_of_this_machine(kb)
     request = ask(
@@ -86,7 +86,7 @@ def compat(
     )
     judged = judge(request, kb)
     if check_index:
-        from envcheck.published import Indexes, check
+        from envcheck.resolve.published import Indexes, check
 
         judged = check(judged, request, kb, Indexes(offline=offline))
     elif offline:

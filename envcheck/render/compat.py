@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from envcheck.install import Install
 from envcheck.render.style import Style, plain
-from envcheck.whatif import Answer, Found, Row
+from envcheck.resolve.install import Install
+from envcheck.resolve.whatif import Answer, Found, Row
 
 ROWS = 10  # builds a text shows unless all are wanted
 _COLOURS = {"runs": "green", "no": "red", "unknown": "yellow"}

@@ -21,8 +21,8 @@ from envcheck.finding import Effect, Remedy
 from envcheck.kb import Knowledge
 
 if TYPE_CHECKING:
-    from envcheck.request import Machine, Request
-    from envcheck.resolve import Judged
+    from envcheck.resolve.judge import Judged
+    from envcheck.resolve.request import Machine, Request
 
 
 def interpreter(python: PythonEnv | Missing) -> str:
@@ -43,8 +43,8 @@ def install_torch(
     """The best torch build for every GPU here, this driver and this Python, together with the
     companions that are installed now, which would not fit another torch.
     """
-    from envcheck.request import request_of
-    from envcheck.resolve import judge
+    from envcheck.resolve.judge import judge
+    from envcheck.resolve.request import request_of
 
     companions = _companions(torch)
     request = request_of(gpus, driver, python, host, container, companions)
@@ -76,7 +76,7 @@ def repair_torch(torch: TorchBuild, python: PythonEnv | Missing) -> Remedy:
 
 def _companions(torch: TorchBuild | Missing) -> tuple[str, ...]:
     """The companions installed now that are compiled against torch."""
-    from envcheck.request import COMPANIONS
+    from envcheck.resolve.request import COMPANIONS
 
     installed = () if isinstance(torch, Missing) else or_none(torch.companions) or ()
     names = {one.name for one in installed if isinstance(one, Companion)}
@@ -84,7 +84,7 @@ def _companions(torch: TorchBuild | Missing) -> tuple[str, ...]:
 
 
 def _pip(chosen: "Judged", python: PythonEnv | Missing, kb: Knowledge) -> str:
-    from envcheck.install import quoted, wheels
+    from envcheck.resolve.install import quoted, wheels
 
     wheel = wheels(chosen, kb)
     words = " ".join((*map(quoted, wheel.requirements), *wheel.index))
@@ -111,7 +111,7 @@ def _effects(chosen: "Judged") -> tuple[Effect, ...]:
 
 
 def _nothing_fits(kb: Knowledge, request: "Request | None", python: PythonEnv | Missing) -> str:
-    from envcheck.advice import remedies
+    from envcheck.resolve.advice import remedies
 
     if request is None:
         platform = None if isinstance(python, Missing) else or_none(python.platform)

@@ -13,11 +13,11 @@ import msgspec
 from msgspec.structs import replace
 
 from envcheck.index import Gone, IndexFile, PipConfig, Web, WebError, files_of, read_pip_config
-from envcheck.install import wheels
 from envcheck.kb import Knowledge, order
 from envcheck.kb.wheel_name import WheelName, read_names
-from envcheck.request import Request
-from envcheck.resolve import Judged, rank
+from envcheck.resolve.install import wheels
+from envcheck.resolve.judge import Judged, rank
+from envcheck.resolve.request import Request
 
 _FRESH = 24 * 3600  # seconds an answer is used again without asking
 

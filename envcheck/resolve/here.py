@@ -3,7 +3,7 @@
 from envcheck.errors import UsageError
 from envcheck.kb import Knowledge
 from envcheck.probes.take import take_snapshot
-from envcheck.request import Request, request_of
+from envcheck.resolve.request import Request, request_of
 
 _FACTS = ("gpus", "driver", "python", "host", "container")
 

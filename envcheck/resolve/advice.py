@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from envcheck import compat
 from envcheck.kb import Knowledge, order
-from envcheck.request import Card, Request
-from envcheck.resolve import Constraint, Judged, branches, glibc_of, judge
+from envcheck.resolve.judge import Constraint, Judged, branches, glibc_of, judge
+from envcheck.resolve.request import Card, Request
 
 JETPACK = "https://docs.nvidia.com/deeplearning/frameworks/install-pytorch-jetson-platform/"
 

@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from envcheck.advice import exclusions, remedies
 from envcheck.errors import UsageError
-from envcheck.install import Conda, Install, Wheels, conda, install, wheels
 from envcheck.kb import Knowledge, Sm, SmError, VersionError, minor, order
 from envcheck.kb.builds import Platform
 from envcheck.kb.pep440 import within
-from envcheck.request import Card, Machine, Request
-from envcheck.resolve import How, Judged, Verdict, best, candidates
+from envcheck.resolve.advice import exclusions, remedies
+from envcheck.resolve.install import Conda, Install, Wheels, conda, install, wheels
+from envcheck.resolve.judge import How, Judged, Verdict, best, candidates
+from envcheck.resolve.request import Card, Machine, Request
 
 SCHEMA_VERSION = 1
 _DEFAULT: Final = "linux-x86_64"

@@ -8,8 +8,8 @@ import msgspec
 from envcheck import compat
 from envcheck.kb import Guard, Knowledge, order
 from envcheck.kb.channels import Channel, ForgeBuild
-from envcheck.request import Request
-from envcheck.resolve import Judged
+from envcheck.resolve.judge import Judged
+from envcheck.resolve.request import Request
 
 
 class Install(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Which torch builds run on these GPUs with this driver and Python, the best one first.
 
 Pure: facts (real or what-if) and knowledge in, judged builds out. Must not know probes, nor how a
-build is installed (`envcheck.install`).
+build is installed (`envcheck.resolve.install`).
 """
 
 import re
@@ -15,7 +15,7 @@ from envcheck import compat
 from envcheck.kb import Knowledge, order
 from envcheck.kb.builds import Build
 from envcheck.kb.pep440 import within
-from envcheck.request import Card, Request
+from envcheck.resolve.request import Card, Request
 
 Verdict = Literal["runs", "no", "unknown"]
 How = Literal["native", "binary", "ptx", "no", "unknown"]
