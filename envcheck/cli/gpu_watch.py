@@ -118,6 +118,17 @@ def run(
     raise typer.Exit(run_command(command, json_file=json_file))
 
 
+@app.command(name="report")
+def report(
+    file: Path = typer.Argument(metavar="FILE", help="A recording made with --record."),
+    html: str = typer.Option(..., metavar="FILE", help="Where to write the page; - is stdout."),
+) -> None:
+    """Write one self-contained HTML page about a recording: timelines, gaps, Xids, processes."""
+    from envcheck.watch.report import write
+
+    write(file, html)
+
+
 @app.command(name="pick")
 def pick(
     count: int = typer.Option(1, "-n", min=1, metavar="COUNT", help="How many GPUs."),

@@ -1,6 +1,7 @@
 """Sizes, durations and numbers as people write and read them. Pure."""
 
 import re
+from datetime import datetime
 
 from envcheck.errors import UsageError
 
@@ -50,3 +51,12 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02d}:{int(rest):02d}" if hours else f"{minutes}:{rest:04.1f}"
+
+
+def moment(stamp: str) -> datetime | None:
+    """A time of RFC 3339; None when a recording holds something else."""
+    try:
+        at = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None and at.year > 1 else None  # so that its zone can be changed

@@ -6,8 +6,8 @@ from pathlib import Path
 import psutil
 
 from envcheck.watch.processes import INITIAL_NAMESPACE
-from envcheck.watch.screen.words import moment
 from envcheck.watch.tick import ProcessTick, Unread
+from envcheck.watch.units import moment
 
 _SAME_S = 2.0  # start times are rounded to seconds, and shift with the system clock
 

@@ -1,9 +1,8 @@
 """Values as short text for narrow columns. Pure."""
 
-from datetime import datetime
-
 from envcheck.watch.screen.history import GpuHistory
 from envcheck.watch.tick import GpuTick, Unread, read
+from envcheck.watch.units import moment
 
 NONE = "n/a"
 _GIB = 1 << 30
@@ -80,15 +79,6 @@ def age(started: str | Unread, now: str) -> str:
     if minutes < 100:
         return f"{minutes}m"
     return f"{minutes // 60}h{minutes % 60:02d}" if minutes < 2880 else f"{minutes // 1440}d"
-
-
-def moment(stamp: str) -> datetime | None:
-    """A time of RFC 3339; None when a recording holds something else."""
-    try:
-        at = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def clock(stamp: str) -> str:
