@@ -155,7 +155,7 @@ def test_bursts_stand_above_the_mean() -> None:
 def test_a_gap_is_no_zero() -> None:
     values = (0.0, LOST, 0.0)
     ticks = [tick(gpu(0, utilization_percent=value)) for value in values]
-    (row,) = (line for line in shown(scene(*ticks), 80, 12) if "H100" in line)
+    (row,) = (line for line in shown(scene(*ticks, layout="rows")) if "H100" in line)
     assert f"{UNICODE.zero} {UNICODE.zero} " in row
 
 

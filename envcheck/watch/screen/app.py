@@ -56,6 +56,7 @@ class Canvas(Widget):
 class WatchApp(App[None]):
     """What live view and replay have in common."""
 
+    TITLE = "envcheck gpu-watch"
     ENABLE_COMMAND_PALETTE = False
     CSS = "Screen { background: ansi_default; }"
     BINDINGS: ClassVar = []

@@ -13,7 +13,7 @@ from envcheck.watch.tick import GpuTick, MigTick, read
 
 _MAX_GRAPH = 8
 _MIN_GRAPH = 2
-_NAME = 24  # columns a name may take
+_NAME_LEAST, _NAME_MOST = 15, 24  # columns a name may take
 
 
 def panel(scene: Scene, cells: int, rows: int) -> list[Line]:
@@ -21,8 +21,11 @@ def panel(scene: Scene, cells: int, rows: int) -> list[Line]:
     tick = scene.tick
     if tick is None or rows < 2:
         return []
-    columns = choose(_columns(scene), cells)
     each, high = _form(scene, rows - 1)
+    every = _columns(scene)
+    if high:  # graphs of their own say more than one row of it
+        every = [column for column in every if column.title != "HISTORY"]
+    columns = choose(every, cells)
     blocks = [_block(scene, gpu, columns, cells, each, high) for gpu in tick.gpus]
     if sum(map(len, blocks)) > rows - 1:  # MIG instances are a note then
         blocks = [block[:each] for block in blocks]
@@ -77,7 +80,7 @@ def _columns(scene: Scene) -> list[Column[GpuTick]]:
     glyphs = scene.glyphs
     gpus = scene.tick.gpus if scene.tick else ()
     named = max((len(_name(gpu, glyphs)) for gpu in gpus), default=4)
-    longest = max(12, min(named, _NAME))
+    longest = max(12, min(named, _NAME_MOST))
 
     def text(value: str, role: Role = "") -> Line:
         return (Span(value, role),)
@@ -103,8 +106,8 @@ def _columns(scene: Scene) -> list[Column[GpuTick]]:
     sent = f"{glyphs.up}/{glyphs.down}"
     return [
         Column("GPU", 3, 0, lambda g, _: text(str(g.index), "bold")),
-        Column("NAME", 12, 7, lambda g, _: text(_name(g, glyphs)), left=True, elastic=1,
-               most=longest),
+        Column("NAME", min(longest, _NAME_LEAST), 7, lambda g, _: text(_name(g, glyphs)),
+               left=True, elastic=1, most=longest),
         Column("HISTORY", 8, 6, spark, elastic=3, most=60),
         Column("UTIL", 4, 1, lambda g, _: text(words.percent(g.utilization_percent), "use")),
         Column("PEAK", 4, 5, lambda g, _: text(words.percent(g.utilization_peak_percent))),

@@ -1,5 +1,6 @@
 """The process part of the screen: filter, order, tree, rows. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _TEXTS: dict[str, Callable[[ProcessTick], str | None]] = {
     "command": lambda p: read(p.command),
 }
 _RISING = {"gpu", "pid", *_TEXTS}
+_FOLDER = re.compile(r"^/(?:[^ /]*/)*(?=[^ /])")  # where the program lies says less than its words
 _WIDE = 140  # columns from which containers and pods are written out
 _SHORT_HOUSE = 9
 _LONGEST_HOUSE = 60
@@ -208,6 +210,5 @@ def _command(one: Row, glyphs: Glyphs) -> Line:
     if isinstance(process.command, Unread):
         return (Span(one.lead, "dim"), Span(f"({clean(process.command.reason, glyphs)})", "dim"))
     kind = "" if process.kind == "compute" else f"{process.kind}: "
-    program, space, arguments = process.command.partition(" ")
-    told = program.rpartition("/")[2] + space + arguments
+    told = _FOLDER.sub("", process.command)
     return (Span(one.lead, "dim"), Span(kind + clean(told, glyphs)))
