@@ -144,10 +144,10 @@ def test_origin_of_an_unknown_program_leads_nowhere() -> None:
 
 
 def test_empty_entries_mean_the_working_directory() -> None:
-    tree = Tree({"/app/x.so": elf(needed=["liba.so"]), "/work/liba.so": LIBRARY})
+    tree = Tree({"/app/x.so": elf(needed=["liba.so"]), "/here/liba.so": LIBRARY})
     for path in (":/nothing", "/nothing;"):
-        assert where(tree, library_path=path, folder="/work")["liba.so"][0] == "/work/liba.so"
-    assert where(tree, library_path="", folder="/work")["liba.so"] == (None, "")
+        assert where(tree, library_path=path, folder="/here")["liba.so"][0] == "/here/liba.so"
+    assert where(tree, library_path="", folder="/here")["liba.so"] == (None, "")
 
 
 def test_a_name_with_a_slash_is_a_path() -> None:
