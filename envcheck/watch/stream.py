@@ -82,7 +82,8 @@ def stream(plan: Plan, out: TextIO, style: Style) -> int:
         if plan.form == "screen":
             from envcheck.watch.screen import show
 
-            show(ticks, style, plan.interval_s)
+            if not show(ticks, style, plan.interval_s):
+                return EXIT_UNCHECKABLE
         else:
             for _ in ticks(time.sleep):
                 pass

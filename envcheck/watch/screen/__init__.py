@@ -21,14 +21,14 @@ _END_S = 0.5  # how long a reader may still take when the user has quit
 
 def show(
     ticks: Callable[[Callable[[float], object]], Iterator[Tick]], style: Style, interval_s: float
-) -> None:
-    """Draws ticks until they end or the user quits.
+) -> bool:
+    """Draws ticks until they end or the user quits; whether the driver answered at the end.
 
     `ticks` takes the function to wait with between two of them, and may block in another thread.
     """
     if not _full():
         simple.show(ticks(time.sleep), style, _hint())
-        return
+        return True
     from envcheck.watch.screen.app import LiveApp
 
     app = LiveApp(ticks, _spoken(style), interval_s)
@@ -37,6 +37,7 @@ def show(
     finally:
         app.finish(_END_S)
     _raise(app.error, app.signalled)
+    return not app.control.scene.stalled
 
 
 def play(recording: Recording, style: Style, speed: float) -> None:
