@@ -1,12 +1,13 @@
-"""`doctor`: a machine, another root or a saved file becomes a Snapshot, and the rules judge it."""
+"""`doctor`: a machine, a saved file or a pasted text becomes a Snapshot, and the rules judge it."""
 
 import sys
 from collections.abc import Sequence
 
 import msgspec
 
+from envcheck import __version__
 from envcheck.errors import UsageError
-from envcheck.facts import Purpose, Snapshot, SnapshotError, decode
+from envcheck.facts import Missing, Purpose, Snapshot, SnapshotError, decode, or_none
 from envcheck.finding import ERROR, Severity
 from envcheck.judge import judge, needed_facts
 from envcheck.kb import load
@@ -22,23 +23,28 @@ def examine(
     purpose: Purpose = "run",
     sysroot: str | None = None,
     snapshot: str | None = None,
+    report: str | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     fail_on: Severity = ERROR,
     timeout: float = 10.0,
 ) -> Report:
-    """The report on a machine: this one, another root, or a saved snapshot.
+    """The report on a machine: this one, another root, a saved snapshot or a pasted text.
 
     Raises:
-        UsageError: unknown code, no such directory, not a snapshot.
+        UsageError: unknown code, no such directory, not a snapshot, nothing to read in the text.
     """
     rules = choose(select, ignore)
     kb = load()
     durations: dict[str, float] = {}
-    if snapshot is not None:
-        if python or sysroot:
-            raise UsageError("--snapshot judges a file: leave out --python and --sysroot")
-        taken = msgspec.structs.replace(read_snapshot(snapshot), purpose=purpose)
+    if snapshot is not None or report is not None:
+        if python or sysroot or (snapshot is not None and report is not None):
+            raise UsageError(
+                f"{'--report' if snapshot is None else '--snapshot'} judges a file: leave out"
+                " --python, --sysroot and other files"
+            )
+        taken = read_report(report) if report is not None else read_snapshot(snapshot or "")
+        taken = msgspec.structs.replace(taken, purpose=purpose)
     else:
         from envcheck.probes.take import take_snapshot
 
@@ -74,6 +80,42 @@ def read_snapshot(file: str) -> Snapshot:
         return decode(holder.snapshot) if holder.snapshot else decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, SnapshotError) as error:
         raise UsageError(f"{file}: {error}") from error
+
+
+def read_report(file: str) -> Snapshot:
+    """A snapshot from a pasted text, `-` for stdin: reports, tables, lists, error messages.
+
+    Raises:
+        UsageError: unreadable, or no reader knows anything of it.
+    """
+    from envcheck.pasted import read_pasted
+    from envcheck.readers.report import read_report as read
+
+    snapshot = read(read_pasted(file), load())
+    if snapshot is None:
+        raise UsageError(
+            f"{file}: no report was recognised in it. Paste the output of"
+            " `python -m torch.utils.collect_env`, `nvidia-smi` or `pip list`; for an error"
+            " message alone use `envcheck explain --log`"
+        )
+    return msgspec.structs.replace(snapshot, tool=f"envcheck {__version__}")
+
+
+def versions_here(python: str | None = None) -> dict[str, str]:
+    """Package → version of this machine's Python, the driver among them."""
+    from envcheck.probes.take import take_snapshot
+
+    facts = ("driver", "python")
+    taken, _ = take_snapshot(python=python, facts=facts, purpose="run", timeout=10.0, kb=load())
+    found: dict[str, str] = {}
+    if not isinstance(taken.python, Missing):
+        for dist in or_none(taken.python.distributions) or ():
+            found.setdefault(dist.name, dist.version)
+        if isinstance(taken.python.version, str):
+            found["python"] = taken.python.version
+    if not isinstance(taken.driver, Missing) and isinstance(taken.driver.version, str):
+        found["driver"] = taken.driver.version
+    return found
 
 
 class _Holder(msgspec.Struct):

@@ -56,7 +56,10 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem of one subject. The judge fills in `code`, `name` and `links` from the rule."""
+    """One problem of one subject. The judge fills in `code`, `name` and `links` from the rule.
+
+    Only what an error message says bears the code and name of another rule, whose cause it tells.
+    """
 
     message: str  # what was seen, what was needed
     evidence: tuple[Evidence, ...] = ()

@@ -24,6 +24,7 @@ def judge(
 ) -> Report:
     """The report of these rules on this snapshot."""
     findings: list[Finding] = []
+    borrowed: list[Finding] = []  # under the name of another rule
     passed: list[Ran] = []
     skips: list[Skipped] = []
     not_applicable: list[Ran] = []
@@ -37,7 +38,8 @@ def judge(
             crash = Crashed(rule.code, rule.name, f"{type(error).__name__}: {error}"[:500])
             crashes.append(crash)
             undecided.append(crash)
-        findings += _same_together(outcome.findings)
+        findings += _same_together([f for f in outcome.findings if f.code == rule.code])
+        borrowed += [f for f in outcome.findings if f.code != rule.code]
         skips += outcome.skipped
         if rule.decisive and not outcome.findings:
             undecided += outcome.skipped
@@ -45,6 +47,7 @@ def judge(
             passed.append(Ran(rule.code, rule.name))
         elif not outcome.judged and not outcome.skipped and not outcome.findings:
             not_applicable.append(Ran(rule.code, rule.name))
+    findings += _not_yet_said(borrowed, findings)
     ordered = tuple(sorted(findings, key=lambda f: (-_rank(f), f.code)))
     verdict, exit_code = decide(ordered, tuple(undecided), fail_on)
     return Report(
@@ -109,8 +112,8 @@ def _check(rule: Rule, arguments: dict[str, Any], subject: str, outcome: _Outcom
             outcome.findings.append(
                 msgspec.structs.replace(
                     finding,
-                    code=rule.code,
-                    name=rule.name,
+                    code=finding.code or rule.code,
+                    name=finding.name or rule.name,
                     severity=finding.severity or rule.severity,
                     subject=finding.subject or subject,
                     links=finding.links or rule.links,
@@ -136,6 +139,14 @@ def _same_together(findings: list[Finding]) -> list[Finding]:
         subject = _subjects([finding.subject for finding in group])
         together.append(msgspec.structs.replace(group[0], subject=subject))
     return together
+
+
+def _not_yet_said(borrowed: list[Finding], findings: list[Finding]) -> list[Finding]:
+    """Those that their own rule did not find, or took less seriously."""
+    said: dict[str, int] = {}
+    for finding in findings:
+        said[finding.name] = max(said.get(finding.name, -1), _rank(finding))
+    return [finding for finding in borrowed if _rank(finding) > said.get(finding.name, -1)]
 
 
 def _subjects(names: list[str]) -> str:

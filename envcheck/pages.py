@@ -5,7 +5,10 @@ Both come from the rule's docstring, so they cannot differ from the code.
 
 import re
 
-from envcheck.render.style import Style
+from envcheck.kb import load
+from envcheck.kb.known_issues import Issue
+from envcheck.render.style import Style, plain
+from envcheck.rules import RULES, find
 from envcheck.rules.base import Rule
 
 LABELS = ("Why", "Confirm", "Fix", "Sources")
@@ -44,6 +47,30 @@ def terminal_page(rule: Rule, style: Style) -> str:
                 lines += [f"  {line}" for line in paragraph.splitlines()]
             else:
                 lines += style.wrap(paragraph, "  ")
+    return "\n".join(lines) + "\n"
+
+
+def page_of(code: str, style: Style) -> str:
+    """The page of a check, or of a cause that only error messages show.
+
+    Raises:
+        UsageError: neither is called so; the nearest names are suggested.
+    """
+    causes = load().issues.of(code.lower())
+    if causes and all(code.lower() != rule.name for rule in RULES):
+        return issue_page(causes, style)
+    return terminal_page(find(code), style)
+
+
+def issue_page(issues: tuple[Issue, ...], style: Style) -> str:
+    """The page of a cause: every message known to have it."""
+    lines = [style.paint(issues[0].name, "bold"), "known by its error messages"]
+    for issue in issues:
+        lines += ["", *style.wrap(f"{issue.title}.", ""), f"  {plain(issue.find[0])}"]
+        for label, text in (("Why", issue.cause), ("Fix", issue.fix)):
+            lines += ["", style.paint(label, "bold"), *style.wrap(text, "  ")]
+        lines += [f"    {plain(command)}" for command in issue.commands]
+        lines += ["", style.paint("Sources", "bold"), f"  {issue.source}"]
     return "\n".join(lines) + "\n"
 
 

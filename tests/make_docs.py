@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from envcheck.builds import select, tables
+from envcheck.diagnosis import Diagnosis
 from envcheck.facts import Snapshot
 from envcheck.inspection import Inspection
 from envcheck.kb import load
@@ -43,6 +44,7 @@ def generated() -> dict[Path, str]:
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),
+        ("diagnosis", Diagnosis),
         ("inspection", Inspection),
         ("report", Report),
         ("snapshot", Snapshot),

@@ -44,6 +44,12 @@ def doctor(
     snapshot: str | None = typer.Option(
         None, metavar="FILE", help="Judge a saved report or snapshot (JSON); '-' reads stdin."
     ),
+    report: str | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="Judge pasted text: torch's or detectron2's collect_env, nvidia-smi, package lists,"
+        " error messages around them; '-' reads stdin.",
+    ),
     fmt: Format = typer.Option(Format.text, "--format", help="How to print the report."),
     fail_on: FailOn = typer.Option(FailOn.error, help="Exit with 1 from this severity on."),
     select: list[str] = typer.Option(
@@ -75,17 +81,18 @@ def doctor(
     from envcheck.render import render
     from envcheck.render.style import style_for
 
-    report = examine(
+    judged = examine(
         python=python,
         purpose=purpose.value,
         sysroot=sysroot,
         snapshot=snapshot,
+        report=report,
         select=select,
         ignore=ignore,
         fail_on=Severity(fail_on.value),
         timeout=timeout,
     )
     style = style_for(sys.stdout, os.environ, verbose=verbose)
-    sys.stdout.write(render(report, fmt.value, style))
+    sys.stdout.write(render(judged, fmt.value, style))
     sys.stdout.flush()
-    raise typer.Exit(0 if exit_zero else report.exit_code)
+    raise typer.Exit(0 if exit_zero else judged.exit_code)

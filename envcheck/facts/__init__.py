@@ -30,6 +30,7 @@ from envcheck.facts.snapshot import (
     encode,
     merge,
 )
+from envcheck.facts.symptom import Symptom, Symptoms
 from envcheck.facts.torch import CodeLibrary, Companion, Pin, TorchBuild
 from envcheck.facts.trial import Trial, Trials
 
@@ -65,6 +66,8 @@ __all__ = [
     "PythonEnv",
     "Snapshot",
     "SnapshotError",
+    "Symptom",
+    "Symptoms",
     "Toolkit",
     "TorchBuild",
     "Trial",

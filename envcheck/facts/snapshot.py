@@ -16,6 +16,7 @@ from envcheck.facts.gpu import Gpus
 from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
 from envcheck.facts.python_env import PythonEnv
+from envcheck.facts.symptom import Symptoms
 from envcheck.facts.torch import TorchBuild
 from envcheck.facts.trial import Trials
 
@@ -46,6 +47,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     torch: TorchBuild | Missing = NOT_ASKED
     trials: Trials | Missing = NOT_ASKED  # proofs that were run; only `smoke` runs them
     extensions: Extensions | Missing = NOT_ASKED
+    symptoms: Symptoms | Missing = NOT_ASKED  # only a pasted text has them
 
     def fact(self, name: str) -> Any:
         """The fact of that name (`host`, `gpus` …) or its `Missing`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from envcheck.kb.driver import DriverTable
     from envcheck.kb.extensions import ExtensionTable
     from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
+    from envcheck.kb.known_issues import IssueTable
     from envcheck.kb.names import GpuMatch
     from envcheck.kb.packages import PackageTable
     from envcheck.kb.smoke import SmokeTable
@@ -104,6 +105,13 @@ class Knowledge:
         from envcheck.kb.builds import BuildTable
 
         return BuildTable(folder / "builds" for folder in self._folders)
+
+    @cached_property
+    def issues(self) -> "IssueTable":
+        """Known error messages with cause and remedy."""
+        from envcheck.kb.known_issues import IssueTable
+
+        return IssueTable(tuple(folder / "known_issues" for folder in self._folders))
 
     def gpu_by_name(self, text: str) -> "GpuMatch":
         """The product a text names ("H100", "GeForce RTX 4090 Laptop GPU"), or suggestions."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from envcheck.finding import ERROR, NOTE, WARNING, Finding
+from envcheck.render.questions import questions
 from envcheck.render.style import Style, plain
 from envcheck.render.summary import summary
 from envcheck.report import Report
 
-_SAFETY = {
+SAFETY = {
     "safe": "changes this Python environment only",
     "root": "needs root",
     "reboot": "needs root and a reboot",
@@ -23,6 +24,7 @@ def render(report: Report, style: Style) -> str:
     for finding in report.findings:
         lines += [*_finding(finding, style), ""]
     lines += list(_undecided(report, style))
+    lines += list(_open(report, style))
     lines += list(_last(report, style))
     return "\n".join(lines) + "\n"
 
@@ -54,14 +56,15 @@ def _finding(finding: Finding, style: Style) -> Iterator[str]:
     remedy = finding.remedy
     if remedy is None:
         return
-    note = _SAFETY[remedy.safety]
+    note = SAFETY[remedy.safety]
     yield from style.wrap(f"Fix: {remedy.text}" + (f" ({note})" if note else ""), "  ", "       ")
     for command in remedy.commands:  # never wrapped: it must work when pasted
         yield style.paint(f"    {plain(command)}", "bold")
 
 
 def _undecided(report: Report, style: Style) -> Iterator[str]:
-    shown = report.skipped if style.verbose or report.verdict == "unknown" else ()
+    asked = style.verbose or (report.verdict == "unknown" and report.snapshot.origin != "report")
+    shown = report.skipped if asked else ()
     if shown:
         yield style.paint("Could not be judged", "bold")
         together: dict[str, list[str]] = {}
@@ -79,6 +82,17 @@ def _undecided(report: Report, style: Style) -> Iterator[str]:
         for seconds, name in sorted(((s, n) for n, s in report.durations.items()), reverse=True):
             yield style.paint(f"  {name:12} {seconds * 1000:6.0f} ms", "dim")
     if shown or report.crashed or style.verbose:
+        yield ""
+
+
+def _open(report: Report, style: Style) -> Iterator[str]:
+    """What else a pasted report would have to hold."""
+    asked = questions(report.snapshot)
+    if asked:
+        yield style.paint("To know more, run there and paste as well", "bold")
+        for what, command in asked:
+            yield f"  {command}"
+            yield from style.wrap(what, "    ")
         yield ""
 
 

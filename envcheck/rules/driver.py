@@ -10,6 +10,7 @@ from envcheck.facts import (
     Gpus,
     Host,
     Missing,
+    Symptoms,
     TorchBuild,
     Why,
     known,
@@ -69,6 +70,7 @@ def driver_too_old(
     gpus: Gpus,
     container: Container | Missing,
     host: Host | Missing,
+    symptoms: Symptoms | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """The NVIDIA driver is older than this torch build's CUDA needs.
@@ -91,6 +93,8 @@ def driver_too_old(
     cuda = known(torch.cuda)
     if cuda is None or not gpus.devices or jetson(container):
         raise NotApplicable
+    if not isinstance(symptoms, Missing) and symptoms.cuda_available is True:
+        return  # torch could start CUDA: a cuda-compat package stands in for a newer driver
     version = known(driver.version)
     windows = _windows(container, host)
     verdict = compat.driver_serves(version, cuda, windows=windows, kb=kb)
