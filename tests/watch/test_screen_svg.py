@@ -1,6 +1,6 @@
 """Pictures of the screen: what textual would draw, kept as SVG files beside this test.
 
-`SNAPSHOTS=write` in the environment makes them anew; look at them in a browser before committing.
+`SNAPSHOTS=write` in the environment makes them anew: look at them in a browser, then commit.
 What is compared is each piece of text, where it stands and whether it is styled like its neighbours:
 the frame around it is textual's own and changes with its releases.
 """
