@@ -1,8 +1,8 @@
 """Pictures of the screen: what textual would draw, kept as SVG files beside this test.
 
-`SNAPSHOTS=write` in the environment makes them anew: look at them in a browser, then commit.
-What is compared is each piece of text, where it stands and whether it is styled like its neighbours:
-the frame around it is textual's own and changes with its releases.
+`SNAPSHOTS=write` in the environment makes them anew: look at them in a browser first.
+What is compared is each piece of text, where it stands and which pieces share a style; the frame
+around it is textual's own and changes with its releases.
 """
 
 import asyncio
