@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from envcheck.builds import select, tables
+from envcheck.comparison import Comparison
 from envcheck.diagnosis import Diagnosis
 from envcheck.facts import Snapshot
 from envcheck.inspection import Inspection
@@ -44,6 +45,7 @@ def generated() -> dict[Path, str]:
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),
+        ("comparison", Comparison),
         ("diagnosis", Diagnosis),
         ("inspection", Inspection),
         ("report", Report),

@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import builds, compat, doctor, explain, gpu_watch, inspect, smoke
+from envcheck.cli import builds, compat, doctor, explain, gpu_watch, inspect, smoke, snapshot
 
 app = typer.Typer(
     name="envcheck",
@@ -14,6 +14,8 @@ app = typer.Typer(
 app.command(name="doctor")(doctor.doctor)
 app.command(name="explain")(explain.explain)
 app.command(name="inspect")(inspect.inspect)
+app.command(name="snapshot")(snapshot.snapshot)
+app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
