@@ -21,6 +21,7 @@ from envcheck.facts import (
     Missing,
     PythonEnv,
     Snapshot,
+    Symptom,
     Symptoms,
     TorchBuild,
 )
@@ -28,6 +29,7 @@ from envcheck.kb import Knowledge, Sm, SmError
 from envcheck.readers import words
 
 SOURCE = "detectron2's collect_env"
+COMPATIBLE = 11  # from this CUDA on, the minor versions of one major version share a runtime
 _ROWS = (
     "sys.platform", "python", "numpy", "detectron2 cuda compiler", "detectron2 compiler",
     "detectron2 arch flags", "detectron2._c", "detectron2_env_module", "detectron2", "compiler",
@@ -76,6 +78,7 @@ def read(text: str, kb: Knowledge) -> Snapshot:
         else msgspec.structs.replace(torch, companions=words.companions(listed)),
         extensions=_extensions(rows),
         symptoms=Symptoms(
+            symptoms=_symptoms(rows, torch),
             cuda_available={"true": True, "yes": True, "fals": False, "no": False}.get(
                 available, NOT_ASKED
             ),
@@ -167,6 +170,23 @@ def _extensions(rows: dict[str, str]) -> "Extensions | Missing":
         name="detectron2", version=version[0] if version else NOT_ASKED, files=(file,)
     )
     return Extensions(packages=(extension,), sources={"*": SOURCE})
+
+
+def _symptoms(rows: dict[str, str], torch: "TorchBuild | Missing") -> tuple[Symptom, ...]:
+    """The nvcc that compiled detectron2, or that would, against the CUDA of torch."""
+    if isinstance(torch, Missing) or not isinstance(torch.cuda, str):
+        return ()
+    named = rows.get("detectron2 cuda compiler", rows.get("cuda compiler", ""))
+    failed = "failed to import" in rows.get("detectron2._c", "") + rows.get("detectron2", "")
+    compiler = re.search(r"(\d{1,2})\.\d{1,2}", named or (rows.get("nvcc", "") if failed else ""))
+    if compiler is None or compiler[0] == torch.cuda:
+        return ()
+    major = torch.cuda.partition(".")[0]
+    if compiler[1] == major and int(major) >= COMPATIBLE:
+        return ()
+    line = f"CUDA compiler {compiler[0]}, PyTorch {rows['pytorch'][:60]}"
+    names = ("nvcc_toolkit_mismatch", "extension_built_for_other_cuda")
+    return tuple(words.inferred(name, "report-compiler-differs", line) for name in names)
 
 
 def _architectures(flags: str) -> tuple[str, ...]:

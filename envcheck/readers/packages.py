@@ -4,7 +4,6 @@ Must not know which packages matter.
 """
 
 import re
-from collections.abc import Iterable
 
 from envcheck.facts import Distribution
 
@@ -13,11 +12,9 @@ _VERSION = r"v?\d[\w.!]{0,40}(?:[+-][\w.]{1,60})?"
 _NAME = r"[A-Za-z][\w.-]{0,80}"
 _PIP_FREEZE = re.compile(rf"({_NAME})(?:\[[\w,-]{{1,60}}\])?\s?={{2,3}}\s?({_VERSION})")
 _PIP_LIST = re.compile(rf"({_NAME})\s+({_VERSION})(?:\s+\S{{1,200}})?(?:\s+(?:pip|uv))?")
-_CONDA = re.compile(rf"({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})(?:\s+(\S{{1,80}}))?")
+_CONDA = re.compile(rf"({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})(?:\s+\S{{1,80}})?")
 _LISTED = re.compile(rf"\[(pip3?|uv)\]\s+({_NAME})={{2}}({_VERSION})")
-_LISTED_CONDA = re.compile(
-    rf"\[conda\]\s+({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})(?:[ \t]+([\w./:-]{{1,80}}))?"
-)
+_LISTED_CONDA = re.compile(rf"\[conda\]\s+({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})")
 
 
 def of_report(text: str) -> tuple[Distribution, ...]:
@@ -26,11 +23,13 @@ def of_report(text: str) -> tuple[Distribution, ...]:
         Distribution(_plain(name), version, installer="uv" if tool == "uv" else "pip")
         for tool, name, version in _LISTED.findall(text)
     ]
-    known = {dist.name for dist in found}
-    for name, version, build, channel in _LISTED_CONDA.findall(text):
-        dist = _conda(name, version, build, channel)
-        if dist is not None and not _same(dist, found, known):
+    for name, version, build in _LISTED_CONDA.findall(text):
+        dist = _conda(name, version, build)
+        twin = next((place for place, one in enumerate(found) if _same(one, dist)), None)
+        if twin is None:
             found.append(dist)
+        elif dist.installer == "conda":
+            found[twin] = dist  # pip lists what conda installed, too
     return tuple(found[:MOST])
 
 
@@ -48,9 +47,7 @@ def lists(text: str) -> tuple[Distribution, ...]:
         elif not line or len(line) > 400:
             table = table and not line
         elif conda and (match := _CONDA.fullmatch(line)):
-            dist = _conda(match[1], match[2], match[3], match[4] or "")
-            if dist is not None:
-                found.append(dist)
+            found.append(_conda(match[1], match[2], match[3]))
         elif (table and (match := _PIP_LIST.fullmatch(line))) or (
             match := _PIP_FREEZE.fullmatch(line)
         ):
@@ -58,7 +55,7 @@ def lists(text: str) -> tuple[Distribution, ...]:
     return tuple(found)
 
 
-def _conda(name: str, version: str, build: str, channel: str) -> Distribution | None:
+def _conda(name: str, version: str, build: str) -> Distribution:
     """A line of `conda list`; packages of pip stand there as build `pypi_0`."""
     if build.startswith("pypi"):
         return Distribution(_plain(name), version, installer="pip")
@@ -66,13 +63,12 @@ def _conda(name: str, version: str, build: str, channel: str) -> Distribution | 
     return Distribution(name, version, installer="conda", build=build)
 
 
-def _same(dist: Distribution, found: Iterable[Distribution], known: set[str]) -> bool:
-    """Whether this is a package that the pip list shows as well: pip lists conda's, too."""
-    if dist.name not in known:
+def _same(one: Distribution, other: Distribution) -> bool:
+    """Whether two lists show one package; its local version part stands in one list only."""
+    if one.name != other.name:
         return False
-    public = dist.version.partition("+")[0]
-    versions = {one.version.partition("+")[0] for one in found if one.name == dist.name}
-    return public in versions or dist.installer == "pip"
+    public, theirs = (dist.version.partition("+")[0] for dist in (one, other))
+    return public == theirs or other.installer == "pip"
 
 
 def _plain(name: str) -> str:

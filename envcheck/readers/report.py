@@ -3,6 +3,8 @@
 What the text does not say is `Missing(NOT_ASKED)`.
 """
 
+import re
+
 import msgspec
 
 from envcheck.facts import (
@@ -12,6 +14,7 @@ from envcheck.facts import (
     Missing,
     PythonEnv,
     Snapshot,
+    Symptom,
     Symptoms,
     TorchBuild,
     merge,
@@ -20,6 +23,10 @@ from envcheck.facts import (
 from envcheck.kb import Knowledge
 from envcheck.readers import collect_env, detectron2_env, nvcc, nvidia_smi, packages, symptom, words
 from envcheck.readers.text import clean, condensed
+
+_CONTAINER = re.compile(
+    r"\b(?:docker|podman|kubernetes|kubectl|apptainer|singularity)\b", re.IGNORECASE
+)
 
 
 def read_report(text: str, kb: Knowledge) -> Snapshot | None:
@@ -40,7 +47,20 @@ def read_report(text: str, kb: Knowledge) -> Snapshot | None:
         isinstance(snapshot.fact(name), Missing) for name in FACT_NAMES
     ):
         return None
+    inferred = (*_inferred(text, snapshot), *symptoms.symptoms)
+    symptoms = msgspec.structs.replace(symptoms, symptoms=inferred)
     return msgspec.structs.replace(snapshot, symptoms=_symptoms(snapshot.symptoms, symptoms))
+
+
+def _inferred(text: str, snapshot: Snapshot) -> tuple[Symptom, ...]:
+    """A CUDA torch without any GPU, in a text that speaks of containers."""
+    torch, gpus, said = snapshot.torch, snapshot.gpus, _CONTAINER.search(text)
+    if said is None or not isinstance(torch, TorchBuild) or not torch.wants_cuda:
+        return ()
+    if not isinstance(gpus, Gpus) or gpus.devices:
+        return ()
+    line = symptom.line_at(text, *said.span())
+    return (words.inferred("container_without_gpu", "report-container", line),)
 
 
 def _together(base: Snapshot, over: Snapshot) -> Snapshot:

@@ -15,7 +15,7 @@ from envcheck.facts import (
     Symptom,
     TorchBuild,
 )
-from envcheck.kb import Knowledge
+from envcheck.kb import Knowledge, Sm
 
 KB = "knowledge base"
 RELEASE = re.compile(r"(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)(?:\+(cu\d{2,3}|cpu|cxx11\.abi))?")
@@ -67,6 +67,9 @@ def torch_build(
             if build.platform == platform and build.cuda and kb_minor(build.cuda) == cuda:
                 sass, ptx, partial = build.sass or NOT_ASKED, build.ptx, build.partial
                 sources["sass"] = sources["ptx"] = f"{KB}: the wheel of {match[1]}"
+        if isinstance(sass, Missing) and not kb.builds.of(match[1]):
+            sass = _at_most(cuda, kb) or NOT_ASKED
+            sources["sass"] = f"{KB}: at most what nvcc {cuda} compiles for"
     hip = re.search(r"\+rocm(\w[\w.]*)", version)
     return TorchBuild(
         version=version,
@@ -78,6 +81,12 @@ def torch_build(
         partial=partial,
         sources=sources,
     )
+
+
+def _at_most(cuda: str, kb: Knowledge) -> tuple[str, ...]:
+    """The architectures that a release not in the knowledge base can hold: its nvcc's."""
+    known = [Sm.parse(arch.sm) for arch in kb.gpus.archs if not arch.integrated]
+    return tuple(sm.sass for sm in known if kb.cuda.nvcc_targets(cuda, sm).compiles)
 
 
 def companions(distributions: tuple[Distribution, ...]) -> tuple[Companion, ...]:

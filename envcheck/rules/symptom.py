@@ -35,7 +35,7 @@ def _told(said: tuple[Symptom, ...], kb: Knowledge) -> Finding:
     lines = tuple(dict.fromkeys(symptom.line for symptom in said))
     return Finding(
         subject="text",
-        message=issue.cause if issue else f"The text says: {lines[0]}",
+        message=issue.cause if issue else f"The report says: {lines[0]}.",
         evidence=tuple(Evidence("message", line, "the text") for line in lines[:3]),
         remedy=Remedy(issue.fix, issue.commands, issue.safety) if issue else None,
     )
@@ -69,10 +69,11 @@ def known_error_reported(
             continue
         if name in codes and not _refuted(name, symptoms):
             finding = _told(symptoms.named(name), kb)
+            inferred = all(s.issue.startswith(INFERRED) for s in symptoms.named(name))
             yield Finding(
                 code=codes[name],
                 name=name,
-                severity=WARNING if name in INFERRED else ERROR,
+                severity=WARNING if inferred else ERROR,
                 subject=finding.subject,
                 message=finding.message,
                 evidence=finding.evidence,
@@ -80,8 +81,7 @@ def known_error_reported(
             )
 
 
-# What follows from a report's empty fields, not from a message.
-INFERRED = ("driver_not_loaded", "no_gpu_on_this_machine")
+INFERRED = "report-"  # what follows from several fields of a report, not from a message
 # Causes that keep torch from starting CUDA at all: a report in which it did refutes them.
 _STOPS_CUDA = (
     "container_without_gpu",
