@@ -4,12 +4,13 @@ Must not know what the text is about.
 """
 
 import sys
+from collections import deque
 from typing import BinaryIO
 
 from envcheck.errors import UsageError
 
-HEAD = 12 << 20  # bytes kept from the beginning of a long text …
-TAIL = 12 << 20  # … and from its end
+HEAD = 8 << 20  # bytes kept from the beginning of a long text …
+TAIL = 8 << 20  # … and from its end
 _CHUNK = 1 << 20
 
 
@@ -38,12 +39,10 @@ def read_pasted(file: str) -> str:
 
 def _bounded(stream: BinaryIO) -> bytes:
     head = stream.read(HEAD)
-    tail = b""
+    tail: deque[bytes] = deque(maxlen=TAIL // _CHUNK)
     while chunk := stream.read(_CHUNK):
-        tail += chunk
-        if len(tail) > 2 * TAIL:
-            tail = tail[-TAIL:]
-    return head + (b"\n" + tail[-TAIL:] if tail else b"")
+        tail.append(chunk)
+    return head + b"".join(tail)
 
 
 def _decoded(data: bytes) -> str:

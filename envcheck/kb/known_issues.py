@@ -4,6 +4,8 @@ Patterns are text, not regular expressions: `*` stands for up to 300 characters,
 takes time in proportion to the text whatever it holds. Must not know any machine.
 """
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -82,15 +84,20 @@ class IssueTable:
             for pattern in row.find:
                 if len(pattern.partition("*")[0]) < SHORT:
                     raise KnowledgeError(f"known_issues: {row.id}: {pattern!r} begins too short")
+        self._stems = _stems([pattern for row in rows for pattern in row.find])
 
     def match(self, text: str) -> tuple[Hit, ...]:
         """The issues whose message stands in a text, in the order of the table."""
         flat = text.replace("\n", " ")  # a message may be broken over lines; places stay the same
         found: dict[str, tuple[tuple[int, int], ...]] = {}
+        there: dict[str, bool] = {}
 
         def spans(pattern: str) -> tuple[tuple[int, int], ...]:
             if pattern not in found:
-                found[pattern] = _spans(pattern, flat)
+                stem = self._stems.get(pattern, "")
+                if stem not in there:
+                    there[stem] = stem in flat
+                found[pattern] = _spans(pattern, flat) if there[stem] else ()
             return found[pattern]
 
         hits = []
@@ -106,6 +113,17 @@ class IssueTable:
     def of(self, name: str) -> tuple[Issue, ...]:
         """Every message known to have this cause."""
         return tuple(row for row in self.rows if row.name == name)
+
+
+def _stems(patterns: list[str]) -> dict[str, str]:
+    """For each pattern a word of it that many share: where it is not, none of them is."""
+    words = {pattern: set(re.findall(r"[^\s*]{5,}", pattern)) for pattern in patterns}
+    shared = Counter(word for found in words.values() for word in found)
+    return {
+        pattern: max(found, key=lambda word: (shared[word], len(word), word))
+        for pattern, found in words.items()
+        if found
+    }
 
 
 def variant(issue: Issue, versions: dict[str, str]) -> Variant | None:

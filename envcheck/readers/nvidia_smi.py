@@ -85,7 +85,7 @@ def _failure(text: str) -> Snapshot:
         if said in text:
             driver = Driver(nvml=failed(f"{name}: {said}"), sources={"*": SOURCE})
             return Snapshot(origin="report", driver=driver)
-    if re.search(r"^No devices were found$", text, re.MULTILINE):
+    if "\nNo devices were found\n" in f"\n{text}\n":
         return Snapshot(origin="report", gpus=Gpus(devices=(), sources={"*": SOURCE}))
     return Snapshot()
 

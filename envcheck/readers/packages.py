@@ -13,6 +13,7 @@ _NAME = r"[A-Za-z][\w.-]{0,80}"
 _PIP_FREEZE = re.compile(rf"({_NAME})(?:\[[\w,-]{{1,60}}\])?\s?={{2,3}}\s?({_VERSION})")
 _PIP_LIST = re.compile(rf"({_NAME})\s+({_VERSION})(?:\s+\S{{1,200}})?(?:\s+(?:pip|uv))?")
 _CONDA = re.compile(rf"({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})(?:\s+\S{{1,80}})?")
+_TABLE = re.compile(r"Package\s+Version")
 _LISTED = re.compile(rf"\[(pip3?|uv)\]\s+({_NAME})={{2}}({_VERSION})")
 _LISTED_CONDA = re.compile(rf"\[conda\]\s+({_NAME})\s+({_VERSION})\s+(\w[\w.]{{0,80}})")
 
@@ -42,14 +43,14 @@ def lists(text: str) -> tuple[Distribution, ...]:
             break
         if line.startswith(("# packages in environment", "# Name")):
             conda, table = True, False
-        elif re.match(r"Package\s+Version", line):
+        elif line.startswith("Package") and _TABLE.match(line):
             conda, table = False, True
         elif not line or len(line) > 400:
             table = table and not line
         elif conda and (match := _CONDA.fullmatch(line)):
             found.append(_conda(match[1], match[2], match[3]))
         elif (table and (match := _PIP_LIST.fullmatch(line))) or (
-            match := _PIP_FREEZE.fullmatch(line)
+            "==" in line and (match := _PIP_FREEZE.fullmatch(line))
         ):
             found.append(Distribution(_plain(match[1]), match[2], installer="pip"))
     return tuple(found)

@@ -54,10 +54,13 @@ def read_report(text: str, kb: Knowledge) -> Snapshot | None:
 
 def _inferred(text: str, snapshot: Snapshot) -> tuple[Symptom, ...]:
     """A CUDA torch without any GPU, in a text that speaks of containers."""
-    torch, gpus, said = snapshot.torch, snapshot.gpus, _CONTAINER.search(text)
-    if said is None or not isinstance(torch, TorchBuild) or not torch.wants_cuda:
+    torch, gpus = snapshot.torch, snapshot.gpus
+    if not isinstance(torch, TorchBuild) or not torch.wants_cuda:
         return ()
     if not isinstance(gpus, Gpus) or gpus.devices:
+        return ()
+    said = _CONTAINER.search(text)
+    if said is None:
         return ()
     line = symptom.line_at(text, *said.span())
     return (words.inferred("container_without_gpu", "report-container", line),)
