@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from envcheck.diagnose import diagnose, stated
+from envcheck.errors import UsageError
 from envcheck.kb import load
+from envcheck.pasted import HEAD, read_pasted
 from tests.readers.texts import COLLECT_ENV, CPU_BUILD_WITH_GPU
 
 
@@ -135,3 +137,8 @@ def test_a_cause_that_only_messages_show_has_a_page() -> None:
     assert code == 0 and "CUDA out of memory" in out
     code, out, _ = run("explain", "driver_too_old")
     assert code == 0 and out.startswith("DRV002")
+
+
+def test_a_stream_without_end_is_given_up() -> None:
+    with pytest.raises(UsageError, match="no end within 16 MiB"):
+        read_pasted("/dev/zero", most=2 * HEAD)
