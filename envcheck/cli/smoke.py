@@ -1,16 +1,11 @@
 """`envcheck smoke`."""
 
-import os
-import sys
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import typer
 
-from envcheck.cli.doctor import FailOn, Format
-
-if TYPE_CHECKING:
-    from envcheck.report import Report
+from envcheck.cli.options import FailOn, Format
+from envcheck.cli.output import finish
 
 app = typer.Typer(
     help="Prove by running it that torch and the video models work here.",
@@ -69,7 +64,7 @@ def torch(
         select=select,
         ignore=ignore,
     )
-    _print(report, fmt, verbose, exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
 
 
 @app.command()
@@ -131,14 +126,4 @@ def slowfast(
         select=select,
         ignore=ignore,
     )
-    _print(report, fmt, verbose, exit_zero)
-
-
-def _print(report: "Report", fmt: Format, verbose: bool, exit_zero: bool) -> None:
-    from envcheck.render import render
-    from envcheck.render.style import style_for
-
-    style = style_for(sys.stdout, os.environ, verbose=verbose)
-    sys.stdout.write(render(report, fmt.value, style))
-    sys.stdout.flush()
-    raise typer.Exit(0 if exit_zero else report.exit_code)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
