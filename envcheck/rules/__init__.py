@@ -24,6 +24,7 @@ def _all() -> tuple[Rule, ...]:
 
 
 RULES: tuple[Rule, ...] = _all()
+ON_REQUEST = ("smoke", "dataset")  # subjects that only a command of their own gives facts for
 
 
 def find(code: str) -> Rule:
@@ -38,13 +39,10 @@ def find(code: str) -> Rule:
     raise UsageError(_unknown(code))
 
 
-def choose(
-    select: Sequence[str], ignore: Sequence[str], *, smoke: bool = False
-) -> tuple[Rule, ...]:
+def choose(select: Sequence[str], ignore: Sequence[str], *, subject: str = "") -> tuple[Rule, ...]:
     """The rules selected by code, name or code prefix, less the ignored ones.
 
-    When none is selected: all that judge a machine at rest, or with `smoke` those that judge
-    proofs which were run.
+    When none is selected: all that judge a machine at rest, or those of one subject of ON_REQUEST.
 
     Raises:
         UsageError: an entry matches no rule, or nothing is left.
@@ -53,12 +51,15 @@ def choose(
     rules = tuple(
         rule
         for rule in RULES
-        if (rule.code in wanted if select else (rule.subject == "smoke") is smoke)
-        and rule.code not in unwanted
+        if rule.code not in unwanted and (rule.code in wanted if select else _usual(rule, subject))
     )
     if not rules:
         raise UsageError("--select and --ignore leave no check to run")
     return rules
+
+
+def _usual(rule: Rule, subject: str) -> bool:
+    return rule.subject == subject if subject else rule.subject not in ON_REQUEST
 
 
 def _matching(entries: Sequence[str]) -> set[str]:

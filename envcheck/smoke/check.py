@@ -81,7 +81,7 @@ def _report(
 ) -> Report:
     from envcheck.probes.take import take_snapshot
 
-    rules = choose(select, ignore, smoke=True)
+    rules = choose(select, ignore, subject="smoke")
     kb = load()
     facts = dict.fromkeys((*BACKGROUND, *needed_facts(rules)))
     facts.pop("trials", None)

@@ -263,7 +263,7 @@ def test_checkpoints() -> None:
 
 def test_doctor_runs_no_proof() -> None:
     assert all("trials" not in rule.facts and rule.each != "trial" for rule in choose([], []))
-    assert {rule.subject for rule in choose([], [], smoke=True)} == {"smoke"}
+    assert {rule.subject for rule in choose([], [], subject="smoke")} == {"smoke"}
 
 
 def test_a_machine_nobody_proved_is_not_judged() -> None:
