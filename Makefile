@@ -1,13 +1,14 @@
 # make doctor      install envcheck and examine this machine
 # make test        install everything the quick tests need and run them
 # make test-real   the tests that need real torch wheels (downloads some GB, cached)
+# make test-provisioning   the Ansible roles on real root file systems (root, mmdebstrap, apt-utils)
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# where the real-wheel environments of the tests are kept between runs
+# where the real-wheel environments and root file systems of the tests are kept between runs
 export ENVCHECK_TEST_CACHE ?= $(HOME)/.cache/envcheck-tests
 
-.PHONY: doctor test test-real docs lint clean
+.PHONY: doctor test test-real test-provisioning docs lint clean
 
 $(BIN)/envcheck: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +28,9 @@ test: $(VENV)/.dev
 
 test-real: $(VENV)/.dev
 	$(BIN)/python -m pytest -m real
+
+test-provisioning: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 -m provisioning
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.make_docs
