@@ -56,7 +56,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem of one subject. The judge fills in `code`, `name` and `links` from the rule.
+    """One problem of one subject. The judge fills in code, name, title and links from the rule.
 
     Only what an error message says bears the code and name of another rule, whose cause it tells.
     """
@@ -68,6 +68,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""  # "" : the rule's own
     code: str = ""
     name: str = ""
+    title: str = ""  # the kind of problem in one sentence
     links: tuple[str, ...] = ()
 
 

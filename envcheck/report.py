@@ -7,10 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from envcheck.errors import EXIT_FINDINGS, EXIT_UNCHECKABLE
 from envcheck.facts import SCHEMA_VERSION, Missing, Snapshot, Why
-from envcheck.finding import Finding, Severity
+from envcheck.finding import WARNING, Finding, Severity
 
 Verdict = Literal["fit", "unfit", "unknown"]
+NAGIOS_UNKNOWN = 3  # also when a plug-in was called wrongly
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -44,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     verdict: Verdict
     exit_code: int
+    fail_on: Severity = Severity.ERROR  # a finding as bad as this makes the machine unfit
     findings: tuple[Finding, ...]
     passed: tuple[Ran, ...]
     skipped: tuple[Skipped, ...]
@@ -54,6 +57,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.severity is not None and f.severity >= severity)
+
+    @property
+    def nagios_code(self) -> int:
+        """The exit code as monitoring plug-ins have it: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+
+        https://www.monitoring-plugins.org/doc/guidelines.html
+        """
+        if self.exit_code == EXIT_FINDINGS:
+            return 2
+        if self.exit_code == EXIT_UNCHECKABLE:
+            return NAGIOS_UNKNOWN
+        return 1 if self.at_least(WARNING) else 0
 
 
 def decide(

@@ -63,16 +63,18 @@ def known_error_reported(
 
     if isinstance(symptoms, Missing):
         raise NotApplicable
-    codes = {rule.name: rule.code for rule in RULES if rule.subject != "symptom"}
+    rules = {rule.name: rule for rule in RULES if rule.subject != "symptom"}
     for name in dict.fromkeys(symptom.name for symptom in symptoms.symptoms):
         if name == "extension_arch_missing" and _torch_lacks_arch(torch, gpus, kb):
             continue
-        if name in codes and not _refuted(name, symptoms):
+        if name in rules and not _refuted(name, symptoms):
             finding = _told(symptoms.named(name), kb)
             inferred = all(s.issue.startswith(INFERRED) for s in symptoms.named(name))
             yield Finding(
-                code=codes[name],
+                code=rules[name].code,
                 name=name,
+                title=rules[name].title,
+                links=rules[name].links,
                 severity=WARNING if inferred else ERROR,
                 subject=finding.subject,
                 message=finding.message,
