@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from envcheck import __version__
-from envcheck.facts import Missing, Snapshot, Unknown
+from envcheck.facts import Ignore, Missing, Policy, Snapshot, Unknown, or_none
 from envcheck.finding import ERROR, Finding, Severity, gpu_subject
 from envcheck.kb import Knowledge
-from envcheck.report import Crashed, Ran, Report, Skipped, decide, skipped
+from envcheck.report import Crashed, Ignored, Ran, Report, Skipped, decide, skipped
 from envcheck.rules.base import EACH, NotApplicable, Rule
 
 
@@ -30,6 +30,8 @@ def judge(
     not_applicable: list[Ran] = []
     crashes: list[Crashed] = []
     undecided: list[Skipped | Crashed] = []
+    policy = or_none(snapshot.policy) or Policy()
+    ignored: dict[Ignore, list[Finding]] = {}
     for rule in rules:
         outcome = _Outcome()
         try:
@@ -38,8 +40,9 @@ def judge(
             crash = Crashed(rule.code, rule.name, f"{type(error).__name__}: {error}"[:500])
             crashes.append(crash)
             undecided.append(crash)
-        findings += _same_together([f for f in outcome.findings if f.code == rule.code])
-        borrowed += [f for f in outcome.findings if f.code != rule.code]
+        counting = list(_counting(policy, rule, outcome.findings, ignored))
+        findings += _same_together([f for f in counting if f.code == rule.code])
+        borrowed += [f for f in counting if f.code != rule.code]
         skips += outcome.skipped
         if rule.decisive and not outcome.findings:
             undecided += outcome.skipped
@@ -56,6 +59,7 @@ def judge(
         exit_code=exit_code,
         fail_on=fail_on,
         findings=ordered,
+        ignored=tuple(_ignored(ignored)),
         passed=tuple(passed),
         skipped=tuple(skips),
         not_applicable=tuple(not_applicable),
@@ -73,9 +77,10 @@ class _Outcome:
 
 
 def _run(rule: Rule, snapshot: Snapshot, kb: Knowledge, outcome: _Outcome) -> None:
+    given = {"kb": kb, "purpose": snapshot.purpose, "snapshot": snapshot}
     arguments: dict[str, Any] = {}
     for name in rule.given:
-        arguments[name] = kb if name == "kb" else snapshot.purpose
+        arguments[name] = given[name]
     for name in rule.facts:
         fact = snapshot.fact(name)
         if isinstance(fact, Missing) and name in rule.needs:
@@ -128,6 +133,27 @@ def _check(rule: Rule, arguments: dict[str, Any], subject: str, outcome: _Outcom
         )
     except NotApplicable:
         pass
+
+
+def _counting(
+    policy: Policy, rule: Rule, findings: list[Finding], ignored: dict[Ignore, list[Finding]]
+) -> Iterator[Finding]:
+    """The findings that count, as severe as the policy says; the others go into `ignored`."""
+    for finding in findings:
+        level = policy.severity(finding.code)
+        if level and rule.subject != "policy":  # those say their severity themselves
+            finding = msgspec.structs.replace(finding, severity=Severity(level))
+        exception = policy.ignore(finding.code, finding.subject)
+        if exception is None:
+            yield finding
+        else:
+            ignored.setdefault(exception, []).append(finding)
+
+
+def _ignored(by_exception: dict[Ignore, list[Finding]]) -> Iterator[Ignored]:
+    for exception, findings in by_exception.items():
+        for finding in _same_together(findings):
+            yield Ignored(finding, exception.reason, exception.until, exception.where)
 
 
 def _same_together(findings: list[Finding]) -> list[Finding]:

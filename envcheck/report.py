@@ -3,6 +3,7 @@
 Must not know how it is printed.
 """
 
+import datetime
 from typing import Literal
 
 import msgspec
@@ -39,6 +40,15 @@ class Crashed(msgspec.Struct, frozen=True):
     error: str
 
 
+class Ignored(msgspec.Struct, frozen=True):
+    """A finding that does not count, because the policy says so."""
+
+    finding: Finding
+    reason: str
+    until: datetime.date  # the last day it does not count
+    where: str  # the line of the policy
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The judgement of one Snapshot."""
 
@@ -48,6 +58,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int
     fail_on: Severity = Severity.ERROR  # a finding as bad as this makes the machine unfit
     findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...] = ()
     passed: tuple[Ran, ...]
     skipped: tuple[Skipped, ...]
     not_applicable: tuple[Ran, ...]

@@ -19,6 +19,7 @@ from envcheck.facts.extension import CompiledFile, Extension, Extensions
 from envcheck.facts.gpu import Gpu, Gpus, MigInstance
 from envcheck.facts.host import Disk, Environment, Host
 from envcheck.facts.loader import Library, Loader
+from envcheck.facts.policy import Clause, Ignore, Override, Policy, Requirement
 from envcheck.facts.python_env import Distribution, PythonEnv
 from envcheck.facts.snapshot import (
     FACT_NAMES,
@@ -38,6 +39,7 @@ __all__ = [
     "FACT_NAMES",
     "NOT_ASKED",
     "SCHEMA_VERSION",
+    "Clause",
     "CodeLibrary",
     "Companion",
     "CompiledFile",
@@ -57,13 +59,17 @@ __all__ = [
     "Gpu",
     "Gpus",
     "Host",
+    "Ignore",
     "Library",
     "Loader",
     "MigInstance",
     "Missing",
+    "Override",
     "Pin",
+    "Policy",
     "Purpose",
     "PythonEnv",
+    "Requirement",
     "Snapshot",
     "SnapshotError",
     "Symptom",

@@ -15,6 +15,7 @@ from envcheck.facts.extension import Extensions
 from envcheck.facts.gpu import Gpus
 from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
+from envcheck.facts.policy import Policy
 from envcheck.facts.python_env import PythonEnv
 from envcheck.facts.symptom import Symptoms
 from envcheck.facts.torch import TorchBuild
@@ -48,6 +49,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     trials: Trials | Missing = NOT_ASKED  # proofs that were run; only `smoke` runs them
     extensions: Extensions | Missing = NOT_ASKED
     symptoms: Symptoms | Missing = NOT_ASKED  # only a pasted text has them
+    policy: Policy | Missing = NOT_ASKED  # what is asked of the machine; only `preflight` reads one
 
     def fact(self, name: str) -> Any:
         """The fact of that name (`host`, `gpus` …) or its `Missing`."""

@@ -24,7 +24,9 @@ EACH: Mapping[str, tuple[str, str]] = {
     "trial": ("trials", "trials"),
     "extension": ("extensions", "packages"),
 }
-GIVEN = ("kb", "purpose")  # not facts: the knowledge base, and what the machine is for
+# Not facts: the knowledge base, what the machine is for, and the whole snapshot for what the facts
+# themselves name by path.
+GIVEN = ("kb", "purpose", "snapshot")
 
 
 class NotApplicable(Exception):
