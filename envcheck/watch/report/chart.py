@@ -1,17 +1,11 @@
 """Values over time as inline SVG, scaled by the page. Pure."""
 
-import html
 from collections.abc import Iterator, Sequence
 
-from envcheck.render.style import plain
+from envcheck.render.page import text
 
 _HIGH = 100
 _STRIP = 7  # below the ground
-
-
-def text(value: object) -> str:
-    """Foreign text for HTML: markup, control and reordering characters made harmless."""
-    return html.escape(plain(str(value)))
 
 
 def chart(

@@ -1,9 +1,11 @@
-"""The page: one HTML file, no script, nothing from elsewhere. Pure."""
+"""What the page says about a recording. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
-from envcheck.watch.report.chart import chart, text
+from envcheck.render.page import page as framed
+from envcheck.render.page import text
+from envcheck.watch.report.chart import chart
 from envcheck.watch.report.style import STYLE
 from envcheck.watch.report.timeline import GpuLine, ProcessLine, Timeline
 from envcheck.watch.summary import GpuSummary
@@ -33,16 +35,8 @@ def page(line: Timeline) -> str:
         "<h2>Processes</h2>",
         _processes(line),
     ]
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy"'
-        " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>GPUs of {host}, {_stamp(line.start)}</title><style>{STYLE}</style></head>\n"
-        f"<body><main>{chr(10).join(body)}</main>{_HATCH}</body></html>\n"
-    )
+    title = f"GPUs of {host}, {_stamp(line.start)}"
+    return framed(title, f"<main>{chr(10).join(body)}</main>{_HATCH}", STYLE)
 
 
 _HATCH = (
