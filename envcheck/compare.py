@@ -29,15 +29,13 @@ def compare(a: Snapshot, b: Snapshot, kb: Knowledge, rules: tuple[Rule, ...]) ->
     wanted = _evidence(report_a, differing) | _evidence(report_b, differing)
     differences = []
     tried: dict[str, tuple[str, ...]] = {}
-    for path, one, other in _differences(a, b):
-        if _unasked(one) or _unasked(other):
-            continue  # nobody looked, so nobody knows whether it differs
+    for path, one, other in differing_facts(a, b):
         field = ".".join(path.split(".")[:2])
         if field not in tried:
             tried[field] = _changes(a, b, field, found_a, kb, rules)
         alone = tuple(name for name in tried[field] if name in differing)
         changes = alone or tuple(sorted(name for name, what in wanted if _about(what, path)))
-        differences.append(Difference(path=path, a=_said(one), b=_said(other), changes=changes))
+        differences.append(Difference(path=path, a=said(one), b=said(other), changes=changes))
     differences.sort(key=lambda difference: (not difference.changes, difference.path))
     return Comparison(
         verdict_a=report_a.verdict,
@@ -84,6 +82,13 @@ def _changes(
     except PathError:
         return ()
     return tuple(sorted(found ^ _found(judge(changed, kb, rules))))
+
+
+def differing_facts(a: Snapshot, b: Snapshot) -> Iterator[tuple[str, Any, Any]]:
+    """Path and both values of each fact that differs, where both were looked for."""
+    for path, one, other in _differences(a, b):
+        if not _unasked(one) and not _unasked(other):
+            yield path, one, other
 
 
 def _differences(a: Snapshot, b: Snapshot) -> Iterator[tuple[str, Any, Any]]:
@@ -153,7 +158,8 @@ def _short(element: Any) -> bool:
     return isinstance(getattr(element, "version", None), str)
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """A fact in a few words."""
     if value is None:
         return "none"
     if isinstance(value, msgspec.Struct) and not isinstance(value, Missing):

@@ -4,6 +4,7 @@ Must not know how it is printed.
 """
 
 import datetime
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -100,6 +101,22 @@ def decide(
         return "fit", 0
     broken = any(isinstance(u, Crashed) or u.why in (Why.FAILED, Why.BLOCKED) for u in undecided)
     return "unknown", 3 if broken else 0
+
+
+def together(reports: Iterable[Report]) -> tuple[Verdict, int]:
+    """Verdict and exit code of parts of one judgement, or of many machines: the worst of them."""
+    verdicts, codes = set(), set()
+    for report in reports:
+        verdicts.add(report.verdict)
+        codes.add(report.exit_code)
+    worst: Verdict = "unfit" if "unfit" in verdicts else "unknown"
+    return ("fit" if verdicts <= {"fit"} else worst), worst_exit(codes)
+
+
+def worst_exit(codes: Iterable[int]) -> int:
+    """The exit code of many judgements: findings before what could not be checked."""
+    given = set(codes)
+    return next((code for code in (EXIT_FINDINGS, EXIT_UNCHECKABLE) if code in given), 0)
 
 
 def skipped(code: str, name: str, fact: str, missing: Missing) -> Skipped:
