@@ -49,10 +49,19 @@ class SymbolTable:
         """Whether it defines `name` for others to link with."""
         gnu = self._gnu
         if gnu is not None:
-            return gnu.holds(name.encode())
+            return gnu.find(name.encode()) is not None
         if self._elf.value(DT_HASH) is not None:
             return self._sysv_holds(name.encode())
         return False
+
+    def address(self, name: str) -> int | None:
+        """The virtual address of a symbol that it defines; None: it does not."""
+        gnu = self._gnu
+        index = None if gnu is None else gnu.find(name.encode())
+        if index is None:
+            return None
+        at = self._start + index * self._symbol.size + (8 if self._elf.wide else 4)
+        return int.from_bytes(self._source.read_at(at, self._elf.bits // 8), "little")
 
     def missing(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of `names` that it does not define."""
@@ -170,24 +179,25 @@ class _GnuHash:
         if not self._words or self._shift > 31:
             raise Malformed("a GNU hash table with an impossible Bloom filter")
 
-    def holds(self, name: bytes) -> bool:
+    def find(self, name: bytes) -> int | None:
+        """The place of a definition in the symbol table."""
         if not self._buckets:
-            return False
+            return None
         code = gnu_hash(name)
         width = self._bits // 8
         word_at = self._bloom_at + code // self._bits % self._words * width
         word = int.from_bytes(self._read(word_at, width), "little")
         if not (word >> code % self._bits & word >> (code >> self._shift) % self._bits & 1):
-            return False
+            return None
         start = _u32(self._read(self._buckets_at + code % self._buckets * 4, 4))
         if start < self._first:
-            return False
+            return None
         for index in range(start, start + _MAX_CHAIN):
             entry = _u32(self._read(self._chain_at + (index - self._first) * 4, 4))
             if entry | 1 == code | 1 and self._table.is_definition(index, name):
-                return True
+                return index
             if entry & 1:
-                return False
+                return None
         raise Malformed("an endless chain in the symbol hash table")
 
     def symbol_count(self) -> int:

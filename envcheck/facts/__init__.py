@@ -15,7 +15,7 @@ from envcheck.facts.base import (
 from envcheck.facts.container import Container
 from envcheck.facts.cuda import Compiler, Cuda, Toolkit
 from envcheck.facts.driver import DeviceNode, DkmsBuild, Driver, FabricManager
-from envcheck.facts.extension import CompiledFile, Extension, Extensions
+from envcheck.facts.extension import CompiledFile, DamagedFile, Extension, Extensions
 from envcheck.facts.gpu import Gpu, Gpus, MigInstance
 from envcheck.facts.host import Disk, Environment, Host
 from envcheck.facts.loader import Library, Loader
@@ -46,6 +46,7 @@ __all__ = [
     "Compiler",
     "Container",
     "Cuda",
+    "DamagedFile",
     "DeviceNode",
     "Disk",
     "Distribution",

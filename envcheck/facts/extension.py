@@ -6,6 +6,7 @@ Must not know how they are found, nor whether they fit.
 import msgspec
 
 from envcheck.facts.base import NOT_ASKED, Fact, Missing
+from envcheck.facts.torch import Pin
 
 
 class CompiledFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,10 +24,22 @@ class CompiledFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     symbols: int = 0  # of torch, that it cannot do without
     # The first of those that the installed torch does not define, readable; and how many there are
     missing: tuple[str, ...] | Missing = NOT_ASKED
+    mangled: tuple[str, ...] = ()  # the same names as the dynamic linker prints them
     missing_count: int = 0
     missing_by_abi: int = 0  # of them: named with the other std::string than torch's own
     missing_of_cuda: int = 0  # of them: what only a CUDA build of torch has
     lacks: tuple[str, ...] = ()  # libraries of torch it needs and this torch has not
+    compiler: str = ""  # of its C++ code, "GCC 12.2.0"; "": it does not say
+    cuda_compiler: str = (
+        ""  # CUDA version of the nvcc that compiled it, "12.1"; "": it does not say
+    )
+
+
+class DamagedFile(msgspec.Struct, frozen=True):
+    """A compiled library that cannot be read."""
+
+    path: str
+    problem: str
 
 
 class Extension(
@@ -40,6 +53,13 @@ class Extension(
     origin: str = ""  # where its source is: "git+https://…@…", a folder; "": a package index
     editable: bool = False  # installed in place: it runs from the folder `origin`
     files: tuple[CompiledFile, ...] | Missing = NOT_ASKED
+    # Of a package that is known to need a compiled library, what Python's import would meet
+    folder: str = ""  # the folder on sys.path that it is imported from
+    other_python: tuple[str, ...] = ()  # libraries in the place of its own, for other Pythons
+    damaged: tuple[DamagedFile, ...] = ()
+    copies: tuple[str, ...] = ()  # further folders on sys.path that hold a copy; not imported
+    hidden_by: str = ""  # the current folder, when it holds another copy
+    requires: tuple[Pin, ...] | Missing = NOT_ASKED  # what its metadata asks for, torch apart
 
 
 class Extensions(Fact, frozen=True, kw_only=True, tag="extensions"):

@@ -42,6 +42,7 @@ class TorchBuild(Fact, frozen=True, kw_only=True, tag="torch"):
     cuda: str | None | Missing = NOT_ASKED  # "12.1"; None: built without CUDA
     hip: str | None | Missing = NOT_ASKED  # ROCm builds
     xpu: str | None | Missing = NOT_ASKED  # Intel builds
+    debug: bool | Missing = NOT_ASKED  # compiled with assertions and without optimisation
     installer: str | Missing = NOT_ASKED  # "pip", "uv", "conda"
     compiled_for: tuple[str, ...] | Missing = NOT_ASKED  # ABIs of its extension: "cp311"
     sass: tuple[str, ...] | Missing = NOT_ASKED  # full architectures of libtorch_cuda

@@ -11,6 +11,8 @@ class Kernels(Row, frozen=True, kw_only=True):
     package: NonEmpty  # normalised, "flash-attn"
     install: str  # "git+https://…"; "": name==version
     environment: tuple[str, ...]  # "FORCE_CUDA=1"
+    library: str = ""  # the compiled module it is nothing without, "detectron2/_C"
+    unstated: tuple[str, ...] = ()  # packages it imports and does not ask for: "setuptools"
 
 
 class ExtensionFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from envcheck.binaries.elf import Elf
 from envcheck.binaries.fatbin import GpuCode, read_elf_gpu_code
 from envcheck.binaries.loader import FileTree, LibrarySearch
 from envcheck.binaries.symbols import SymbolTable
+from envcheck.binaries.toolchain import constant, cuda_of_number, host_compiler
 from envcheck.facts import CompiledFile, Missing
 from envcheck.probes.torch_libraries import (
     TorchLibraries,
@@ -19,6 +20,8 @@ from envcheck.probes.torch_libraries import (
 )
 
 SHOWN = 5  # missing symbols that are named
+# Functions that return the CUDART_VERSION their library was compiled with: detectron2, torchvision
+STATES_CUDA = ("_ZN10detectron218get_cudart_versionEv", "_ZN6vision12cuda_versionEv")
 _MAX_SIBLINGS = 200  # other libraries a file brings in, searched for what torch does not define
 
 
@@ -30,6 +33,8 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     cudart: str | None  # "12", "static", None
     torch_needed: tuple[str, ...]  # libraries of torch among `needed`
     torch_symbols: tuple[str, ...]  # of torch, that it cannot do without, mangled
+    compiler: str  # "GCC 12.2.0"
+    cuda_compiler: str  # "12.1"
 
     @property
     def uses_cuda(self) -> bool:
@@ -49,12 +54,15 @@ def read_compiled(elf: Elf) -> Compiled:
     ours = tuple(name for name in needed if is_torch_library(name))
     # Symbols that may stay unresolved do not count: the dynamic linker does not mind them either.
     undefined = SymbolTable(elf).undefined().strong if ours or code.fatbins else ()
+    cudart = cuda_runtime(needed, code.fatbins, undefined)
     return Compiled(
         needed=needed,
         code=code,
-        cudart=cuda_runtime(needed, code.fatbins, undefined),
+        cudart=cudart,
         torch_needed=ours,
         torch_symbols=tuple(name for name in undefined if is_torch_symbol(name)) if ours else (),
+        compiler=host_compiler(elf) if ours and elf.sections else "",
+        cuda_compiler=_cuda_compiler(elf) if cudart else "",
     )
 
 
@@ -86,11 +94,19 @@ def compare(
         cxx11_abi=common_abi(compiled.torch_symbols),
         symbols=len(compiled.torch_symbols),
         missing=missing if isinstance(missing, Missing) else readable(missing[:SHOWN]),
+        mangled=absent[:SHOWN],
         missing_count=len(absent),
         missing_by_abi=len(by_abi),
         missing_of_cuda=sum(is_cuda_symbol(name) and name not in by_abi for name in absent),
         lacks=torch.lacks(compiled.torch_needed),
+        compiler=compiled.compiler,
+        cuda_compiler=compiled.cuda_compiler,
     )
+
+
+def _cuda_compiler(elf: Elf) -> str:
+    numbers = (constant(elf, function) for function in STATES_CUDA)
+    return next((cuda_of_number(number) for number in numbers if number), "")
 
 
 def readable(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,8 +34,8 @@ def compiled_files(host: Host, dist: Distribution, tag: str) -> tuple[str, ...]:
             found = _top_level(host, dist.path, folder)
     else:
         found = []
-    python = tag.partition("-")[0].removeprefix("cp")
-    return tuple(sorted({path for path in found if _meant(path, python)}))
+    copied = (path for path in found if ".libs/" not in path)  # a dependency's, by auditwheel
+    return tuple(sorted({path for path in copied if meant_for(path, tag)}))
 
 
 def origin(host: Host, dist: Distribution) -> tuple[str, bool]:
@@ -67,10 +67,14 @@ def is_library(name: str) -> bool:
     return bool(stem and dot) and (not version or numbered)
 
 
-def _meant(path: str, python: str) -> bool:
-    """Not for another Python ("_C.cpython-310-x86_64-linux-gnu.so"), nor a dependency's copy."""
-    tag = path.partition(".cpython-")[2].partition("-")[0].removesuffix("t")
-    return ".libs/" not in path and (not tag or not python or tag == python)
+def meant_for(path: str, tag: str) -> bool:
+    """Whether a library may be meant for the Python of a tag, "cp311-cp311".
+
+    "_C.cpython-310-x86_64-linux-gnu.so" is not; a name without a tag may be for any.
+    """
+    python = tag.partition("-")[0].removeprefix("cp")
+    named = path.partition(".cpython-")[2].partition("-")[0].removesuffix("t")
+    return not named or not python or named == python
 
 
 def _recorded(host: Host, record: str, base: str) -> list[str]:

@@ -79,7 +79,12 @@ def _probes(python: str | None, kb: Knowledge, timeout: float) -> dict[str, Prob
         Probe("python", read_python_env, ("interpreter",), limit=5),
         Probe("cuda", read_cuda, ("interpreter",), limit=5),
         Probe("torch", read_torch, ("interpreter", "python"), limit=5),
-        Probe("extensions", read_extensions, ("interpreter", "python", "torch"), limit=5),
+        Probe(
+            "extensions",
+            partial(read_extensions, kb=kb),
+            ("interpreter", "python", "torch"),
+            limit=5,
+        ),
         Probe("loader", read_loader, ("interpreter", "torch"), limit=4),
     )
     return {probe.name: probe for probe in probes}

@@ -17,10 +17,9 @@ from envcheck.facts import (
 )
 from envcheck.probes.host import Host
 from envcheck.probes.interpreter import Interpreter
-from envcheck.probes.python_env import normalise
+from envcheck.probes.requirements import requirements, split, wanted
 
 COMPANIONS = ("torchvision", "torchaudio")
-_PIN = re.compile(r"([A-Za-z0-9._-]+)\s*([^;]*)")
 # torch's own requirements that must match exactly what it was compiled against
 PINNED = re.compile(r"nvidia-|triton\b|pytorch-triton\b")
 
@@ -64,6 +63,7 @@ def read_torch(
         cuda=cuda,
         hip=_constant(text, "hip"),
         xpu=_constant(text, "xpu"),
+        debug=_debug(text),
         installer=dists[0].installer if dists else absent("no metadata"),
         compiled_for=compiled_for,
         sass=sass,
@@ -133,6 +133,11 @@ def _constant(text: str, name: str) -> str | None | Missing:
     return match.group("text") or None
 
 
+def _debug(text: str) -> bool | Missing:
+    match = re.search(r"(?m)^debug\s*(?::[^=\n]*)?=\s*(True|False)\b", text)
+    return match[1] == "True" if match else absent("version.py does not say")
+
+
 def _code_libraries(host: Host, folder: str) -> Iterator[CodeLibrary]:
     from envcheck.binaries.fatbin import read_gpu_code
 
@@ -170,55 +175,26 @@ def _architectures(
     return best.sass, best.partial, best.ptx
 
 
-def _requirements(host: Host, python: PythonEnv, interpreter: Interpreter, name: str) -> list[str]:
+def _requirements(host: Host, python: PythonEnv, name: str) -> list[str]:
     dists = python.find(name)
-    if not dists:
-        return []
-    text = host.read(f"{dists[0].path}/METADATA")
-    if isinstance(text, Missing):
-        return []
-    return re.findall(r"(?mi)^Requires-Dist:[ \t]*(.+?)\s*$", text.split("\n\n", 1)[0])
+    return requirements(host, dists[0]) if dists else []
 
 
 def _pins(host: Host, python: PythonEnv, interpreter: Interpreter) -> tuple[Pin, ...] | Missing:
-    lines = _requirements(host, python, interpreter, "torch")
+    lines = _requirements(host, python, "torch")
     if not lines:
         return absent("torch's metadata states no requirements")
     pins = []
     for line in lines:
-        match = _PIN.match(line) if PINNED.match(line) else None
-        if match is None:
+        if not PINNED.match(line):
             continue
-        name, specifier = normalise(match[1]), match[2].strip(" ()")
+        name, specifier = split(line)
         found = python.find(name)
         installed = found[0].version if found else None
         # Markers only matter for what is not simply there: packaging is slow to import.
-        if f"=={installed}" == specifier or _wanted(line, interpreter):
+        if f"=={installed}" == specifier or wanted(line, interpreter):
             pins.append(Pin(name, specifier, installed))
     return tuple(pins)
-
-
-def _wanted(line: str, interpreter: Interpreter) -> bool:
-    """Whether a requirement's marker is true for the patient."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    system, _, machine = interpreter.platform.partition("-")
-    environment = {
-        "platform_system": "Linux" if system.startswith("linux") else system,
-        "sys_platform": system,
-        "platform_machine": machine,
-        "python_version": ".".join(interpreter.version.split(".")[:2]),
-        "python_full_version": interpreter.version,
-        "implementation_name": interpreter.implementation,
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "extra": "",
-    }
-    try:
-        marker = Requirement(line).marker
-    except InvalidRequirement:
-        return False
-    return marker is None or marker.evaluate(environment)
 
 
 def _companions(host: Host, interpreter: Interpreter, python: PythonEnv) -> Iterator[Companion]:
@@ -233,7 +209,7 @@ def _companions(host: Host, interpreter: Interpreter, python: PythonEnv) -> Iter
         pin = next(
             (
                 match.group(1).strip(" ()")
-                for line in _requirements(host, python, interpreter, name)
+                for line in _requirements(host, python, name)
                 if (match := re.match(r"torch\s*(\(?[=<>!~][^;]*)", line))
             ),
             None,

@@ -16,6 +16,7 @@ from envcheck.facts import (
     TorchBuild,
     absent,
 )
+from envcheck.kb import load
 from envcheck.probes.extension import read_extensions
 from envcheck.probes.interpreter import Interpreter
 from tests.binaries.build import elf, fatbin
@@ -69,7 +70,8 @@ def read(
 ) -> Extensions:
     host = host_of(tmp_path, {**TORCH_FILES, **files})
     build = TorchBuild(**{"version": "2.4.0", "path": TORCH, **torch})
-    found = read_extensions(host, INTERPRETER, PythonEnv(distributions=dists or (dist(),)), build)
+    python = PythonEnv(distributions=dists or (dist(),))
+    found = read_extensions(host, INTERPRETER, python, build, kb=load())
     assert isinstance(found, Extensions)
     return found
 
@@ -182,7 +184,7 @@ def test_torch_without_its_libraries(tmp_path: Path) -> None:
     }
     host = host_of(tmp_path, files)
     python = PythonEnv(distributions=(dist(),))
-    found = read_extensions(host, INTERPRETER, python, TorchBuild(path=TORCH))
+    found = read_extensions(host, INTERPRETER, python, TorchBuild(path=TORCH), kb=load())
     assert isinstance(found, Extensions) and isinstance(found.packages, tuple)
     package = found.packages[0]
     assert isinstance(package, Extension) and isinstance(package.files, tuple)
@@ -191,7 +193,8 @@ def test_torch_without_its_libraries(tmp_path: Path) -> None:
 
 def test_without_torch_there_is_nothing_to_compare(tmp_path: Path) -> None:
     gone = absent("torch is not installed")
-    assert read_extensions(host_of(tmp_path, {}), INTERPRETER, PythonEnv(), gone) is gone
+    nothing = host_of(tmp_path, {})
+    assert read_extensions(nothing, INTERPRETER, PythonEnv(), gone, kb=load()) is gone
 
 
 # ---- which files are looked at --------------------------------------------------------------
