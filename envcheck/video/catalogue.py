@@ -83,6 +83,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ava_map: float | None = None
     ava_version: str | None = None
     ssv2_top1: float | None = None
+    note: str | None = None  # what is wrong with the row as it is published
 
 
 class _Architectures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

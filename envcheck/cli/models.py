@@ -1,0 +1,133 @@
+"""`envcheck models`: list, verify, decode, check-config."""
+
+import os
+import sys
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class Data(str, Enum):
+    text = "text"
+    json = "json"
+
+
+class Zoo(str, Enum):
+    pyslowfast = "pyslowfast"
+    pytorchvideo = "pytorchvideo"
+
+
+class Order(str, Enum):
+    top1 = "top1"
+    gflops = "gflops"
+    params = "params"
+
+
+AsData = Annotated[Data, typer.Option("--format", help="How to print it.")]
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """Video models: the published ones, their counts proved, their configurations explained and
+    checked. Without a command: the list.
+    """
+    if not context.invoked_subcommand:
+        print_models()
+
+
+@app.command(name="list")
+def print_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Only models with this in the name of checkpoint, configuration or torch.hub.",
+            show_default=False,
+        ),
+    ] = None,
+    arch: Annotated[
+        str, typer.Option(metavar="NAME", help="slowfast, slow, x3d, mvitv2 …", show_default=False)
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="k400, k600, ssv2, charades, ava, in1k.", show_default=False
+        ),
+    ] = "",
+    zoo: Annotated[Zoo | None, typer.Option(help="Only this project's models.")] = None,
+    pretrain: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="What they start from: k400, k600 or none.", show_default=False
+        ),
+    ] = "",
+    hub: Annotated[bool, typer.Option("--hub", help="Only models that torch.hub has.")] = False,
+    max_gflops: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Of one view, as published.")
+    ] = None,
+    max_params: Annotated[float | None, typer.Option(min=0, metavar="N", help="Millions.")] = None,
+    min_top1: Annotated[float | None, typer.Option(min=0, metavar="N", help="Percent.")] = None,
+    sort: Annotated[Order | None, typer.Option(help="Best or smallest first.")] = None,
+    fmt: AsData = Data.text,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Everything known of each model.")
+    ] = False,
+) -> None:
+    """List the published models: clip, parameters, GFLOPs, accuracy, checkpoint. Works offline.
+
+    Exit codes: 0 printed, 2 wrong usage.
+    """
+    from envcheck.render.models import render, render_json
+    from envcheck.render.style import style_for
+    from envcheck.video.listing import Wanted, listed
+
+    wanted = Wanted(
+        names=tuple(names or ()),
+        arch=arch,
+        dataset=dataset,
+        zoo=zoo.value if zoo else "",
+        pretrain=pretrain,
+        hub=hub,
+        max_gflops=max_gflops,
+        max_params=max_params,
+        min_top1=min_top1,
+    )
+    rows = listed(wanted, sort.value if sort else "")
+    if fmt is Data.json:
+        sys.stdout.write(render_json(rows))
+    else:
+        style = style_for(sys.stdout, os.environ, verbose=verbose)
+        sys.stdout.write(render(rows, style, sorted_rows=sort is not None))
+
+
+@app.command()
+def decode(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", help="SLOWFAST_8x8_R50; folders and a file's ending may stand there."
+        ),
+    ],
+    fmt: AsData = Data.text,
+) -> None:
+    """Explain the names of configurations and checkpoints, part by part. Works offline.
+
+    What the published configurations of that name really hold is told as well.
+
+    Exit codes: 0 printed, 2 a name that names no model.
+    """
+    from envcheck.render.style import style_for
+    from envcheck.video.names import decode as read
+
+    decoded = [read(name) for name in names]
+    if fmt is Data.json:
+        from envcheck.render.models import render_json
+
+        sys.stdout.write(render_json(decoded))
+    else:
+        from envcheck.render.names import render
+
+        sys.stdout.write(render(decoded, style_for(sys.stdout, os.environ)))
