@@ -13,6 +13,7 @@ from envcheck.comparison import Comparison
 from envcheck.diagnosis import Diagnosis
 from envcheck.facts import Snapshot
 from envcheck.inspection import Inspection
+from envcheck.fleet.model import Fleet
 from envcheck.kb import load
 from envcheck.kb.builds import Build
 from envcheck.pages import all_pages
@@ -49,6 +50,7 @@ def generated() -> dict[Path, str]:
         ("compat", Answer),
         ("comparison", Comparison),
         ("diagnosis", Diagnosis),
+        ("fleet", Fleet),
         ("inspection", Inspection),
         ("report", Report),
         ("snapshot", Snapshot),

@@ -2,7 +2,7 @@
 
 import typer
 
-from envcheck.cli import builds, compat, doctor, explain, gpu_watch, inspect, smoke, snapshot
+from envcheck.cli import builds, compat, doctor, explain, fleet, gpu_watch, inspect, smoke, snapshot
 
 app = typer.Typer(
     name="envcheck",
@@ -17,6 +17,7 @@ app.command(name="inspect")(inspect.inspect)
 app.command(name="snapshot")(snapshot.snapshot)
 app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)
+app.command(name="fleet")(fleet.fleet)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
 app.add_typer(smoke.app, name="smoke")

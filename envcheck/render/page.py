@@ -1,6 +1,6 @@
 """One self-contained HTML page: its frame, its ground style by day and night, escaped text. Pure.
 
-No script, nothing from elsewhere, and a policy that keeps the browser from either.
+Nothing from elsewhere, no script but the page's own, and a policy that keeps the browser from both.
 """
 
 import base64
@@ -39,11 +39,16 @@ def text(value: object) -> str:
     return html.escape(plain(str(value)))
 
 
-def page(title: str, body: str, style: str) -> str:
-    """The whole page; `title` and `body` are HTML already, `style` is CSS beside the ground's."""
+def page(title: str, body: str, style: str, script: str = "") -> str:
+    """The whole page; `title` and `body` are HTML already, `style` is CSS beside the ground's.
+
+    A page has a `script` only where nothing else serves, and must be of use without it.
+    """
     css = _GROUND + style
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; style-src {_hash(css)}; base-uri 'none'; form-action 'none'"
+    if script:
+        policy += f"; script-src {_hash(script)}"
+        body += f"<script>{script}</script>"
     return (
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8">'
@@ -54,3 +59,8 @@ def page(title: str, body: str, style: str) -> str:
         f"<title>{title}</title><style>{css}</style></head>\n"
         f"<body>{body}</body></html>\n"
     )
+
+
+def _hash(code: str) -> str:
+    """What allows just this style or script: https://www.w3.org/TR/CSP3/"""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
