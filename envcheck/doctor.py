@@ -7,12 +7,22 @@ import msgspec
 
 from envcheck import __version__
 from envcheck.errors import UsageError
-from envcheck.facts import Missing, Purpose, Snapshot, SnapshotError, decode, or_none
+from envcheck.facts import (
+    FACT_NAMES,
+    Missing,
+    Policy,
+    Purpose,
+    Snapshot,
+    SnapshotError,
+    decode,
+    or_none,
+)
 from envcheck.finding import ERROR, Severity
 from envcheck.judge import judge, needed_facts
 from envcheck.kb import load
 from envcheck.report import Report
 from envcheck.rules import choose
+from envcheck.rules.base import Rule
 
 FILE_LIMIT = 64 << 20  # bytes of a snapshot file; a real one has some 100 KB
 
@@ -28,8 +38,11 @@ def examine(
     ignore: Sequence[str] = (),
     fail_on: Severity = ERROR,
     timeout: float = 10.0,
+    policy: Policy | None = None,
 ) -> Report:
     """The report on a machine: this one, another root, a saved snapshot or a pasted text.
+
+    What a policy asks for is looked up because it asks, whichever rules are selected.
 
     Raises:
         UsageError: unknown code, no such directory, not a snapshot, nothing to read in the text.
@@ -51,12 +64,27 @@ def examine(
         taken, durations = take_snapshot(
             root=sysroot or "/",
             python=python,
-            facts=needed_facts(rules),
+            facts=_wanted(rules, policy),
             purpose=purpose,
             timeout=timeout,
             kb=kb,
+            folders=_folders(policy),
         )
+    if policy is not None:
+        taken = msgspec.structs.replace(taken, policy=policy)
     return judge(taken, kb, rules, fail_on=fail_on, durations=durations)
+
+
+def _wanted(rules: Sequence[Rule], policy: Policy | None) -> tuple[str, ...]:
+    asked = {name for one in (policy.requirements if policy else ()) for name in one.facts}
+    asked |= set(needed_facts(rules))
+    return tuple(name for name in FACT_NAMES if name in asked)
+
+
+def _folders(policy: Policy | None) -> tuple[str, ...]:
+    """The folders whose disk space a policy asks for."""
+    asked = policy.requirements if policy else ()
+    return tuple(dict.fromkeys(one.key for one in asked if one.path == "disk"))
 
 
 def read_snapshot(file: str) -> Snapshot:

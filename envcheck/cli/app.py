@@ -2,7 +2,18 @@
 
 import typer
 
-from envcheck.cli import builds, compat, doctor, explain, fleet, gpu_watch, inspect, smoke, snapshot
+from envcheck.cli import (
+    builds,
+    compat,
+    doctor,
+    explain,
+    fleet,
+    gpu_watch,
+    inspect,
+    preflight,
+    smoke,
+    snapshot,
+)
 
 app = typer.Typer(
     name="envcheck",
@@ -12,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(name="doctor")(doctor.doctor)
+app.command(name="preflight")(preflight.preflight)
 app.command(name="explain")(explain.explain)
 app.command(name="inspect")(inspect.inspect)
 app.command(name="snapshot")(snapshot.snapshot)

@@ -9,8 +9,8 @@ class Disk(msgspec.Struct, frozen=True):
     """Space of the file system that holds `path`, in bytes."""
 
     path: str
-    total_bytes: int
-    free_bytes: int
+    total_bytes: int | Missing
+    free_bytes: int | Missing  # to this user
 
 
 class Host(Fact, frozen=True, kw_only=True, tag="host"):

@@ -9,8 +9,9 @@ import sys
 
 from envcheck.binaries import BinaryError
 from envcheck.binaries.source import FileSource
-from envcheck.facts import NOT_ASKED, Disk, Environment, Missing, absent, failed
+from envcheck.facts import NOT_ASKED, Environment, Missing, absent, failed
 from envcheck.facts import Host as HostFact
+from envcheck.probes.disk import read_disks
 from envcheck.probes.host import Host
 from envcheck.probes.interpreter import Interpreter
 from envcheck.probes.kernel import RELEASE, kernel_release
@@ -37,8 +38,11 @@ SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)  # 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-def read_host(host: Host, interpreter: Interpreter | Missing = NOT_ASKED) -> HostFact:
-    """The operating system; `interpreter` only says whose disk to look at besides / and /tmp.
+def read_host(
+    host: Host, interpreter: Interpreter | Missing = NOT_ASKED, disks: tuple[str, ...] = ()
+) -> HostFact:
+    """The operating system; `interpreter` only says whose disk to look at besides / and /tmp, and
+    `disks` are more folders to look at.
 
     What only a running kernel can say is NOT_ASKED for a root that brings no /proc.
     """
@@ -66,7 +70,7 @@ def read_host(host: Host, interpreter: Interpreter | Missing = NOT_ASKED) -> Hos
         memory_bytes=_memory(host) if running else NOT_ASKED,
         shm_bytes=_shm(host) if running else NOT_ASKED,
         memlock_bytes=_memlock(host) if running else NOT_ASKED,
-        disks=_disks(host, interpreter),
+        disks=read_disks(host, interpreter, disks),
         sources={
             "*": release_file,
             "kernel": RELEASE,
@@ -232,19 +236,6 @@ def _number(host: Host, path: str, pattern: str, unit: int) -> int | Missing:
         return text
     number = re.search(pattern, text)
     return int(number.group(1)) * unit if number else failed(f"{path} does not say")
-
-
-def _disks(host: Host, interpreter: Interpreter | Missing) -> tuple[Disk, ...] | Missing:
-    """The file systems of /, of the patient's environment and of /tmp."""
-    prefix = () if isinstance(interpreter, Missing) else (interpreter.prefix,)
-    disks = []
-    for path in dict.fromkeys(("/", *prefix, "/tmp")):
-        space = host.space(path)
-        if space == NOT_ASKED:
-            return NOT_ASKED
-        if not isinstance(space, Missing):
-            disks.append(Disk(path, *space))
-    return tuple(disks)
 
 
 def read_environment(host: Host) -> Environment:

@@ -38,8 +38,12 @@ def take_snapshot(
     purpose: Purpose,
     timeout: float,
     kb: Knowledge,
+    folders: tuple[str, ...] = (),
 ) -> tuple[Snapshot, dict[str, float]]:
     """The snapshot with these facts, and the seconds each probe took.
+
+    Args:
+        folders: look at the disks of these, too.
 
     Raises:
         UsageError: `root` is not a directory, or `python` names no interpreter.
@@ -48,7 +52,9 @@ def take_snapshot(
         raise UsageError(f"{root} is not a directory")
     host = Host(os.path.realpath(root))
     begun = time.monotonic()
-    results, durations = run_probes(_probes(python, kb, timeout), facts, host, timeout)
+    results, durations = run_probes(
+        _probes(python, kb, timeout, folders), facts, host, timeout
+    )
     durations["total"] = time.monotonic() - begun
     interpreter = results.get("interpreter")
     if python and isinstance(interpreter, Missing) and interpreter.why is Why.ABSENT:
@@ -64,12 +70,14 @@ def take_snapshot(
     return snapshot, durations
 
 
-def _probes(python: str | None, kb: Knowledge, timeout: float) -> dict[str, Probe]:
+def _probes(
+    python: str | None, kb: Knowledge, timeout: float, folders: tuple[str, ...]
+) -> dict[str, Probe]:
     # NVML must give up before its probe is given up: only then is the hung call known by name.
     nvml = min(8.0, 0.8 * timeout)
     probes = (
         Probe("interpreter", partial(read_interpreter, wanted=python), limit=5),
-        Probe("host", read_host, ("interpreter",), limit=3),
+        Probe("host", partial(read_host, disks=folders), ("interpreter",), limit=3),
         Probe("environment", read_environment, limit=1),
         Probe("container", read_container, limit=2),
         Probe("pci", read_pci, limit=3),

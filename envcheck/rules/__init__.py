@@ -58,6 +58,18 @@ def choose(select: Sequence[str], ignore: Sequence[str], *, subject: str = "") -
     return rules
 
 
+def codes_of(entry: str) -> tuple[str, ...]:
+    """The codes that an entry names: a code, a name, or the beginning of codes.
+
+    Raises:
+        UsageError: it names none; the nearest names are suggested.
+    """
+    codes = tuple(sorted(_matching([entry])))
+    if not codes:
+        raise UsageError(_unknown(entry))
+    return codes
+
+
 def _usual(rule: Rule, subject: str) -> bool:
     return rule.subject == subject if subject else rule.subject not in ON_REQUEST
 

@@ -40,14 +40,15 @@ def shm_too_small(host: Host, container: Container | Missing) -> Iterator[Findin
         message=f"/dev/shm has {size // MIB} MiB; DataLoader workers need {NEEDED // MIB} MiB and"
         " more.",
         evidence=seen(host, "shm_bytes"),
-        remedy=_in_container(runtime) if runtime else _remounted(host),
+        remedy=larger_shm_of_container(runtime, "8g") if runtime else _remounted(host),
     )
 
 
-def _in_container(runtime: str) -> Remedy:
+def larger_shm_of_container(runtime: str, size: str) -> Remedy:
+    """A /dev/shm of this size; it is set when a container starts."""
     if runtime == "kubernetes":
         return Remedy("Mount an emptyDir of medium Memory at /dev/shm in the pod.")
-    return Remedy("Start the container again with `--shm-size=8g` or `--ipc=host`.")
+    return Remedy(f"Start the container again with `--shm-size={size}` or `--ipc=host`.")
 
 
 def _remounted(host: Host) -> Remedy:

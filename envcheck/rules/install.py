@@ -4,6 +4,7 @@ What works them out is imported when a remedy is wanted: a healthy machine never
 """
 
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from envcheck.facts import (
@@ -14,6 +15,7 @@ from envcheck.facts import (
     Host,
     Missing,
     PythonEnv,
+    Snapshot,
     TorchBuild,
     or_none,
 )
@@ -43,18 +45,51 @@ def install_torch(
     """The best torch build for every GPU here, this driver and this Python, together with the
     companions that are installed now, which would not fit another torch.
     """
+    request, fitting = _fitting(kb, gpus, driver, python, host, container, torch)
+    if request is None or not fitting:
+        return Remedy(_nothing_fits(kb, request, python))
+    return _installed(fitting[0], request.machine, python, kb)
+
+
+def install_torch_like(
+    wanted: Callable[["Judged"], bool], snapshot: Snapshot, kb: Knowledge
+) -> Remedy | None:
+    """As `install_torch`, of the builds that are as wanted; None when none of them fits."""
+    s = snapshot
+    request, fitting = _fitting(kb, s.gpus, s.driver, s.python, s.host, s.container, s.torch)
+    chosen = next((one for one in fitting if wanted(one)), None)
+    if request is None or chosen is None:
+        return None
+    return _installed(chosen, request.machine, s.python, kb)
+
+
+def _fitting(
+    kb: Knowledge,
+    gpus: Gpus | Missing,
+    driver: Driver | Missing,
+    python: PythonEnv | Missing,
+    host: Host | Missing,
+    container: Container | Missing,
+    torch: TorchBuild | Missing,
+) -> tuple["Request | None", list["Judged"]]:
+    """The builds that nothing here excludes, the best first. None: there are none for this
+    platform.
+    """
     from envcheck.resolve.judge import judge
     from envcheck.resolve.request import request_of
 
     companions = _companions(torch)
     request = request_of(gpus, driver, python, host, container, companions)
     judged = () if request is None else judge(request, kb)
-    chosen = next((one for one in judged if one.verdict != "no"), None)
-    if request is None or chosen is None:
-        return Remedy(_nothing_fits(kb, request, python))
+    return request, [one for one in judged if one.verdict != "no"]
+
+
+def _installed(
+    chosen: "Judged", machine: "Machine", python: PythonEnv | Missing, kb: Knowledge
+) -> Remedy:
     return Remedy(
         text=f"Install torch {chosen.build.torch} for CUDA {chosen.cuda}, which fits"
-        f" {_said(request.machine) or 'current GPUs'}.",
+        f" {_said(machine) or 'current GPUs'}.",
         commands=(_pip(chosen, python, kb),),
         safety="safe",
         effects=_effects(chosen),
