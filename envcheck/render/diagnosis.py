@@ -4,7 +4,7 @@ import msgspec
 
 from envcheck.diagnosis import Diagnosis, Match
 from envcheck.render.style import Style, plain
-from envcheck.render.text import SAFETY
+from envcheck.render.words import mend
 
 MOST = 5  # matches printed for people
 
@@ -40,9 +40,7 @@ def _match(place: int, match: Match, style: Style) -> list[str]:
     for line in match.lines:
         lines += [style.paint(part, "dim") for part in style.wrap(f"> {line}", "   ", "     ")]
     lines += style.wrap(f"Cause: {match.cause}", "   ", "          ")
-    note = SAFETY[match.remedy.safety]
-    fix = match.remedy.text + (f" ({note})" if note else "")
-    lines += style.wrap(f"Fix: {fix}", "   ", "        ")
+    lines += style.wrap(f"Fix: {mend(match.remedy)}", "   ", "        ")
     lines += [style.paint(f"     {plain(command)}", "bold") for command in match.remedy.commands]
     lines += [style.paint(f"   {plain(link)}", "dim") for link in match.links]
     return lines

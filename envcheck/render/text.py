@@ -2,18 +2,13 @@
 
 from collections.abc import Iterator
 
-from envcheck.finding import ERROR, NOTE, WARNING, Finding
+from envcheck.finding import NOTE, Finding
 from envcheck.render.questions import questions
 from envcheck.render.style import Style, plain
 from envcheck.render.summary import summary
+from envcheck.render.words import mend, read_at, reasons, tally
 from envcheck.report import Report
 
-SAFETY = {
-    "safe": "changes this Python environment only",
-    "root": "needs root",
-    "reboot": "needs root and a reboot",
-    "manual": "",
-}
 LABEL = 12  # columns; a longer one would push everything to the right
 _VERDICT = {"fit": "green", "unfit": "red", "unknown": "yellow"}
 
@@ -50,28 +45,23 @@ def _finding(finding: Finding, style: Style) -> Iterator[str]:
     yield f"{style.severity(severity)} {head} {subject}"
     yield from style.wrap(finding.message, "  ")
     for evidence in finding.evidence:
-        where = f"  ({evidence.source})" if evidence.source else ""
-        for line in style.wrap(f"{evidence.what} = {evidence.value}{where}", "    ", "      "):
+        for line in style.wrap(read_at(evidence), "    ", "      "):
             yield style.paint(line, "dim")
     remedy = finding.remedy
     if remedy is None:
         return
-    note = SAFETY[remedy.safety]
-    yield from style.wrap(f"Fix: {remedy.text}" + (f" ({note})" if note else ""), "  ", "       ")
+    yield from style.wrap(f"Fix: {mend(remedy)}", "  ", "       ")
     for command in remedy.commands:  # never wrapped: it must work when pasted
         yield style.paint(f"    {plain(command)}", "bold")
 
 
 def _undecided(report: Report, style: Style) -> Iterator[str]:
     asked = style.verbose or (report.verdict == "unknown" and report.snapshot.origin != "report")
-    shown = report.skipped if asked else ()
+    shown = asked and report.skipped
     if shown:
         yield style.paint("Could not be judged", "bold")
-        together: dict[str, list[str]] = {}
-        for skip in shown:
-            together.setdefault(skip.because, []).append(skip.name)
-        for because, names in together.items():
-            yield from style.wrap(f"{', '.join(dict.fromkeys(names))}: {because}", "  ", "    ")
+        for because, names in reasons(report).items():
+            yield from style.wrap(f"{', '.join(names)}: {because}", "  ", "    ")
     for crash in report.crashed:
         yield style.paint(
             f"{crash.code} {crash.name} crashed ({plain(crash.error)}): a defect of envcheck,"
@@ -97,17 +87,7 @@ def _open(report: Report, style: Style) -> Iterator[str]:
 
 
 def _last(report: Report, style: Style) -> Iterator[str]:
-    count = dict.fromkeys((ERROR, WARNING, NOTE), 0)
-    for finding in report.findings:
-        count[finding.severity or NOTE] += 1
-    parts = [
-        f"{number} {severity.value}{'s' if number != 1 else ''}"
-        for severity, number in count.items()
-        if number
-    ]
-    parts.append(f"{len(report.passed)} checks passed")
-    if report.skipped:
-        parts.append(f"{len({skip.code for skip in report.skipped})} could not be judged")
+    parts = tally(report)
     if "total" in report.durations:
         parts.append(f"{report.durations['total']:.2f} s")
     verdict = style.paint(report.verdict, "bold", _VERDICT[report.verdict])
