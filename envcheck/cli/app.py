@@ -10,6 +10,7 @@ from envcheck.cli import (
     fleet,
     gpu_watch,
     inspect,
+    models,
     preflight,
     smoke,
     snapshot,
@@ -33,6 +34,7 @@ app.command(name="fleet")(fleet.fleet)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
 app.add_typer(smoke.app, name="smoke")
+app.add_typer(models.app, name="models")
 
 
 @app.callback(invoke_without_command=False)

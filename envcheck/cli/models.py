@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from envcheck.cli import options
+from envcheck.cli.output import finish
+
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -101,6 +104,48 @@ def print_models(
     else:
         style = style_for(sys.stdout, os.environ, verbose=verbose)
         sys.stdout.write(render(rows, style, sorted_rows=sort is not None))
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="slowfast_r50 …; a wrong name lists them. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    python: options.Python = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit of the whole count.")
+    ] = 300.0,
+    fmt: options.Printed = options.Format.text,
+    fail_on: options.Threshold = options.FailOn.error,
+    select: options.Select = [],  # noqa: B006 - typer hands over a list of its own
+    ignore: options.Ignore = [],  # noqa: B006
+    exit_zero: options.ExitZero = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Count parameters and multiply-adds of pytorchvideo's models, in the environment's own Python,
+    against the exact numbers. Nothing is computed: seconds, and no GPU.
+
+    Exit codes: 0 all are right, 1 findings, 2 wrong usage, 3 nothing could be counted.
+    """
+    from envcheck.finding import Severity
+    from envcheck.smoke.check import check_architectures
+    from envcheck.smoke.run import on_stderr
+
+    report = check_architectures(
+        names or (),
+        python=python,
+        timeout=timeout,
+        progress=on_stderr,
+        fail_on=Severity(fail_on.value),
+        select=select,
+        ignore=ignore,
+    )
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
 
 
 @app.command()

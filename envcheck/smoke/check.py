@@ -13,8 +13,15 @@ from envcheck.judge import judge, needed_facts
 from envcheck.kb import Knowledge, load
 from envcheck.report import Report
 from envcheck.rules import choose
-from envcheck.smoke.jobs import Wish, check_device, prove_slowfast, prove_torch
+from envcheck.smoke.jobs import (
+    Wish,
+    check_device,
+    count_architectures,
+    prove_slowfast,
+    prove_torch,
+)
 from envcheck.smoke.run import Progress
+from envcheck.video.catalogue import architecture, architectures
 
 # Read for the summary and for remedies, beside what the rules ask for.
 BACKGROUND = ("host", "environment", "container", "driver", "gpus", "python", "torch")
@@ -68,6 +75,29 @@ def check_slowfast(
         limits = kb.smoke.results()
         video_limit = kb.smoke.limits["video"]
         return prove_slowfast(executable, device, wish, limits, video_limit, timeout, progress)
+
+    return _report(python, prove, fail_on, select, ignore)
+
+
+def check_architectures(
+    names: Sequence[str],
+    *,
+    python: str | None,
+    timeout: float,
+    progress: Progress,
+    fail_on: Severity = ERROR,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """The report on the exact counts of these architectures, of all when none is named.
+
+    Raises:
+        UsageError: no such architecture or check.
+    """
+    rows = tuple(map(architecture, dict.fromkeys(names))) or tuple(architectures().values())
+
+    def prove(executable: str, kb: Knowledge) -> Trials:
+        return count_architectures(executable, rows, timeout, progress)
 
     return _report(python, prove, fail_on, select, ignore)
 

@@ -133,6 +133,14 @@ def test_only_the_cpu_was_proved() -> None:
     passes("no_gpu_proved", only("compute"))
 
 
+def test_models_that_were_only_counted_need_no_gpu() -> None:
+    counted = Trial(name="parameters x3d_s", check="parameters", status="ok", device="meta")
+    machine = change(healthy(), trials=Trials(target="architectures", trials=(counted,)))
+    not_applicable("no_gpu_proved", machine)
+    proved = change(healthy(), trials=Trials(target="torch", trials=(counted,)))
+    assert "only it was asked" in fires("no_gpu_proved", proved).message
+
+
 # ---- results ----------------------------------------------------------------------------------
 
 
