@@ -5,6 +5,7 @@ import typer
 from envcheck.cli import (
     builds,
     compat,
+    dataset,
     doctor,
     explain,
     fleet,
@@ -34,6 +35,7 @@ app.command(name="fleet")(fleet.fleet)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
 app.add_typer(smoke.app, name="smoke")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(models.app, name="models")
 
 

@@ -14,6 +14,7 @@ from envcheck.facts.base import (
 )
 from envcheck.facts.container import Container
 from envcheck.facts.cuda import Compiler, Cuda, Toolkit
+from envcheck.facts.dataset import Dataset, Odd, Part
 from envcheck.facts.driver import DeviceNode, DkmsBuild, Driver, FabricManager
 from envcheck.facts.extension import CompiledFile, DamagedFile, Extension, Extensions
 from envcheck.facts.gpu import Gpu, Gpus, MigInstance
@@ -47,6 +48,7 @@ __all__ = [
     "Container",
     "Cuda",
     "DamagedFile",
+    "Dataset",
     "DeviceNode",
     "Disk",
     "Distribution",
@@ -65,7 +67,9 @@ __all__ = [
     "Loader",
     "MigInstance",
     "Missing",
+    "Odd",
     "Override",
+    "Part",
     "Pin",
     "Policy",
     "Purpose",

@@ -10,6 +10,7 @@ import msgspec
 from envcheck.facts.base import NOT_ASKED, Fact, Missing, Why
 from envcheck.facts.container import Container
 from envcheck.facts.cuda import Cuda
+from envcheck.facts.dataset import Dataset
 from envcheck.facts.driver import Driver
 from envcheck.facts.extension import Extensions
 from envcheck.facts.gpu import Gpus
@@ -50,6 +51,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     extensions: Extensions | Missing = NOT_ASKED
     symptoms: Symptoms | Missing = NOT_ASKED  # only a pasted text has them
     policy: Policy | Missing = NOT_ASKED  # what is asked of the machine; only `preflight` reads one
+    dataset: Dataset | Missing = NOT_ASKED  # only `dataset` reads one
 
     def fact(self, name: str) -> Any:
         """The fact of that name (`host`, `gpus` …) or its `Missing`."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from envcheck.facts import (
     Container,
     Cuda,
+    Dataset,
     Driver,
     Gpu,
     Gpus,
@@ -38,6 +39,7 @@ def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield from _line("Python", snapshot.python, _python)
     yield from _line("torch", snapshot.torch, _torch)
     yield from _trials(snapshot.trials)
+    yield from _dataset(snapshot.dataset)
 
 
 def _line(label: str, fact: F | Missing, line: Callable[[F], str]) -> Iterator[tuple[str, str]]:
@@ -153,3 +155,15 @@ def _trial(trial: Trial) -> str:
     parts += [f"{rate:.4g} {name}" for name, rate in trial.rates.items()]
     parts += [f"{name} {text}" for name, text in trial.details.items()]
     return ", ".join(parts) or f"{trial.seconds:.2f} s"
+
+
+def _dataset(dataset: Dataset | Missing) -> Iterator[tuple[str, str]]:
+    """A line for the data set and one for each part that could be read."""
+    if isinstance(dataset, Missing):
+        if dataset.why is not Why.NOT_ASKED:
+            yield "Data set", str(dataset)
+        return
+    yield "Data set", f"{dataset.form.upper()} in {dataset.root}"
+    for part in dataset.known_parts():
+        counts = [f"{what.replace('_', ' ')} {count:,}" for what, count in part.counts.items()]
+        yield part.name, str(part.unread) if part.unread else _join(*counts)

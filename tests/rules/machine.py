@@ -34,6 +34,7 @@ from envcheck.judge import judge
 from envcheck.kb import load
 from envcheck.report import Report
 from envcheck.rules import RULES, find
+from tests.rules.datasets import dataset
 from tests.rules.proofs import proofs
 
 GIB = 1 << 30
@@ -212,6 +213,7 @@ def healthy() -> Snapshot:
             sources={"*": f"{site}/torch/version.py", "sass": f"{site}/torch/lib/libtorch_cuda.so"},
         ),
         trials=proofs(),
+        dataset=dataset(),
         extensions=Extensions(torch_cxx11_abi=False, packages=()),
     )
 
