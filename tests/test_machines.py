@@ -32,6 +32,8 @@ EXPECTED: dict[str, tuple[str, set[str]]] = {
     "driver_not_loaded": ("unfit", {"driver_not_loaded"}),
     "library_mismatch": ("unfit", {"driver_library_mismatch"}),
     "docker_no_gpu": ("fit", {"container_without_gpu"}),
+    "docker_rtx4090_ffmpeg_no_video": ("fit", {"ffmpeg_without_video_libraries"}),
+    "rtx4090_ffmpeg_new_headers": ("fit", {"nvenc_needs_newer_driver"}),
 }
 
 

@@ -19,7 +19,7 @@ from envcheck.binaries.ldcache import CACHE_PATH, MAX_SIZE, LdCache, parse_ld_ca
 from envcheck.binaries.source import FileSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from envcheck.binaries.source import OpenSource
 
@@ -109,6 +109,7 @@ class LibrarySearch:
         program: str | None = None,
         loaded: Mapping[str, str] | None = None,
         folder: str = "/",
+        follow: Callable[[str], bool] | None = None,
     ) -> None:
         """
         Args:
@@ -117,6 +118,7 @@ class LibrarySearch:
             loaded: SONAME → path of libraries in the process already, as torch's own are when an
                 extension is imported.
             folder: the process's working directory, for relative entries.
+            follow: whether what a library of that name needs is looked for, too; default: always.
 
         Raises:
             BinaryError: `program` cannot be read.
@@ -125,6 +127,7 @@ class LibrarySearch:
         self._library_path = library_path
         self._loaded = dict(loaded or {})
         self._folder = folder
+        self._follow = follow
         self._program = self._read(files.realpath(program), None) if program else None
         self._cache: LdCache | None = None
         self._tries = 0
@@ -157,7 +160,8 @@ class LibrarySearch:
                     continue
                 names[name] = library.path
                 names.setdefault(library.soname or name, library.path)
-                queue.append(library)
+                if self._follow is None or self._follow(name):
+                    queue.append(library)
             if not deep:
                 break
         return tuple(found.values())

@@ -11,19 +11,27 @@ from envcheck.binaries.errors import BinaryError
 from envcheck.binaries.loader import FileTree, Found, LibrarySearch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envcheck.binaries.loader import _Object
 
 
 class Process(LibrarySearch):
     """What one call loads is there for the next one: the first library of a name wins."""
 
-    def __init__(self, files: FileTree, program: str, library_path: str = "") -> None:
-        """A process of `program`, started with LD_LIBRARY_PATH as given.
+    def __init__(
+        self,
+        files: FileTree,
+        program: str,
+        library_path: str = "",
+        follow: Callable[[str], bool] | None = None,
+    ) -> None:
+        """A process of `program`, started with LD_LIBRARY_PATH as given; see LibrarySearch.
 
         Raises:
             BinaryError: the program cannot be read.
         """
-        super().__init__(files, library_path=library_path, program=program)
+        super().__init__(files, library_path=library_path, program=program, follow=follow)
         self._asked: dict[str, str] = {}  # path → the path that asked for it
         self.found: dict[str, Found] = {}  # everything loaded or asked for so far, by name
         self.load(files.realpath(program))

@@ -17,6 +17,7 @@ from envcheck.facts.cuda import Compiler, Cuda, Toolkit
 from envcheck.facts.dataset import Dataset, Odd, Part
 from envcheck.facts.driver import DeviceNode, DkmsBuild, Driver, FabricManager
 from envcheck.facts.extension import CompiledFile, DamagedFile, Extension, Extensions
+from envcheck.facts.ffmpeg import Ffmpeg, FfmpegBuild
 from envcheck.facts.gpu import Gpu, Gpus, MigInstance
 from envcheck.facts.host import Disk, Environment, Host
 from envcheck.facts.loader import Library, Loader
@@ -59,6 +60,8 @@ __all__ = [
     "Extensions",
     "FabricManager",
     "Fact",
+    "Ffmpeg",
+    "FfmpegBuild",
     "Gpu",
     "Gpus",
     "Host",

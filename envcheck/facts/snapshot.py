@@ -13,6 +13,7 @@ from envcheck.facts.cuda import Cuda
 from envcheck.facts.dataset import Dataset
 from envcheck.facts.driver import Driver
 from envcheck.facts.extension import Extensions
+from envcheck.facts.ffmpeg import Ffmpeg
 from envcheck.facts.gpu import Gpus
 from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
@@ -49,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     torch: TorchBuild | Missing = NOT_ASKED
     trials: Trials | Missing = NOT_ASKED  # proofs that were run; only `smoke` runs them
     extensions: Extensions | Missing = NOT_ASKED
+    ffmpeg: Ffmpeg | Missing = NOT_ASKED
     symptoms: Symptoms | Missing = NOT_ASKED  # only a pasted text has them
     policy: Policy | Missing = NOT_ASKED  # what is asked of the machine; only `preflight` reads one
     dataset: Dataset | Missing = NOT_ASKED  # only `dataset` reads one

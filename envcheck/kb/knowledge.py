@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from envcheck.kb.cuda import CudaTable
     from envcheck.kb.driver import DriverTable
     from envcheck.kb.extensions import ExtensionTable
+    from envcheck.kb.ffmpeg import FfmpegTable
     from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
     from envcheck.kb.known_issues import IssueTable
     from envcheck.kb.names import GpuMatch
@@ -91,6 +92,13 @@ class Knowledge:
         from envcheck.kb.extensions import ExtensionFile, ExtensionTable
 
         return ExtensionTable(self._read("extensions.toml", ExtensionFile))
+
+    @cached_property
+    def ffmpeg(self) -> "FfmpegTable":
+        """FFmpeg releases, nv-codec-headers, and the drivers those need."""
+        from envcheck.kb.ffmpeg import FfmpegFile, FfmpegTable
+
+        return FfmpegTable(self._read("ffmpeg.toml", FfmpegFile))
 
     @cached_property
     def smoke(self) -> "SmokeTable":

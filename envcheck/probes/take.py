@@ -18,6 +18,7 @@ from envcheck.probes.container import read_container
 from envcheck.probes.cuda import read_cuda
 from envcheck.probes.driver import read_driver
 from envcheck.probes.extension import read_extensions
+from envcheck.probes.ffmpeg import read_ffmpeg
 from envcheck.probes.gpu import read_gpus
 from envcheck.probes.host import Host
 from envcheck.probes.interpreter import read_interpreter
@@ -93,6 +94,7 @@ def _probes(
             ("interpreter", "python", "torch"),
             limit=5,
         ),
+        Probe("ffmpeg", read_ffmpeg, ("interpreter",), limit=4),
         Probe("loader", read_loader, ("interpreter", "torch"), limit=4),
     )
     return {probe.name: probe for probe in probes}

@@ -11,6 +11,8 @@ from envcheck.facts import (
     Cuda,
     Dataset,
     Driver,
+    Ffmpeg,
+    FfmpegBuild,
     Gpu,
     Gpus,
     Host,
@@ -38,6 +40,7 @@ def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield from _line("CUDA", snapshot.cuda, _cuda)
     yield from _line("Python", snapshot.python, _python)
     yield from _line("torch", snapshot.torch, _torch)
+    yield from _ffmpeg(snapshot.ffmpeg)
     yield from _trials(snapshot.trials)
     yield from _dataset(snapshot.dataset)
 
@@ -130,6 +133,24 @@ def _torch(torch: TorchBuild) -> str:
         if isinstance(torch.ptx, tuple):
             code += " and PTX " + words(torch.ptx) if torch.ptx else ", no PTX"
     return _join(torch.version, cuda, code)
+
+
+def _ffmpeg(ffmpeg: Ffmpeg | Missing) -> Iterator[tuple[str, str]]:
+    """The program a shell would run, and those that were built for NVIDIA's hardware."""
+    for place, build in enumerate(() if isinstance(ffmpeg, Missing) else ffmpeg.builds):
+        if isinstance(build, FfmpegBuild) and (place == 0 or build.for_nvidia):
+            yield "FFmpeg", f"{words(build.version)} at {build.path}{_video(build)}"
+
+
+def _video(build: FfmpegBuild) -> str:
+    """What of NVIDIA's hardware it uses: ", h264_nvenc (driver 470.57.02), NVDEC, scale_cuda"."""
+    encoders = () if isinstance(build.encoders, Missing) else build.encoders
+    driver = f" (driver {build.nvenc_driver})" if isinstance(build.nvenc_driver, str) else ""
+    decodes = bool(build.decoders) and not isinstance(build.decoders, Missing)
+    filters = () if isinstance(build.filters, Missing) else build.filters
+    scaling = [name for name in filters if name.startswith("scale_")]
+    parts = [*([f"{words(encoders)}{driver}"] if encoders else []), *(["NVDEC"] if decodes else [])]
+    return "".join(f", {part}" for part in (*parts, *scaling))
 
 
 def _trials(trials: Trials | Missing) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,7 @@ EACH: Mapping[str, tuple[str, str]] = {
     "companion": ("torch", "companions"),
     "trial": ("trials", "trials"),
     "extension": ("extensions", "packages"),
+    "ffmpeg_build": ("ffmpeg", "builds"),
     "part": ("dataset", "parts"),
 }
 # Not facts: the knowledge base, what the machine is for, and the whole snapshot for what the facts

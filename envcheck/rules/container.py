@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from envcheck.facts import (
     Container,
     Driver,
+    Ffmpeg,
+    FfmpegBuild,
     Gpus,
     Missing,
     TorchBuild,
@@ -28,6 +30,7 @@ HANDED_OVER = {
 }
 # Runtimes that hand over libraries by NVIDIA_DRIVER_CAPABILITIES.
 BY_CAPABILITY = ("docker", "podman", "kubernetes", "containerd", "lxc")
+VIDEO = ("libnvcuvid.so.1", "libnvidia-encode.so.1")  # what comes with the capability `video`
 
 
 def foreign(container: Container | Missing) -> bool:
@@ -35,6 +38,17 @@ def foreign(container: Container | Missing) -> bool:
     if isinstance(container, Missing):
         return False
     return bool(or_none(container.runtime)) or bool(or_none(container.wsl))
+
+
+def withheld(container: Container | Missing) -> str | None:
+    """The capabilities of a container that was not given the video libraries; None: it was, or it
+    is no container that is given libraries by capability.
+    """
+    if isinstance(container, Missing) or or_none(container.runtime) not in BY_CAPABILITY:
+        return None
+    capabilities = known(container.driver_capabilities) or "utility,compute"
+    given = {word.strip() for word in capabilities.split(",")}
+    return None if given & {"all", "video"} else capabilities
 
 
 def jetson(container: Container | Missing) -> bool:
@@ -106,7 +120,9 @@ def container_without_gpu(
 
 
 @rule("CTR002", severity=NOTE, subject="container")
-def container_without_video_capability(container: Container, driver: Driver) -> Iterator[Finding]:
+def container_without_video_capability(
+    container: Container, driver: Driver, ffmpeg: Ffmpeg | Missing
+) -> Iterator[Finding]:
     """The container has the GPU for computing, not its video encoder and decoder.
 
     Why: NVIDIA_DRIVER_CAPABILITIES says which driver libraries are put into a container; by default
@@ -122,12 +138,14 @@ def container_without_video_capability(container: Container, driver: Driver) -> 
 
     Sources: https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html#driver-capabilities
     """
-    runtime = known(container.runtime)
-    if runtime not in BY_CAPABILITY or driver.nvml != "ok":
+    if known(container.runtime) not in BY_CAPABILITY or driver.nvml != "ok":
         raise NotApplicable
-    capabilities = known(container.driver_capabilities) or "utility,compute"
-    if {"all", "video"} & {word.strip() for word in capabilities.split(",")}:
+    capabilities = withheld(container)
+    if capabilities is None:
         return
+    for build in () if isinstance(ffmpeg, Missing) else ffmpeg.builds:
+        if isinstance(build, FfmpegBuild) and set(VIDEO) & set(or_none(build.not_opened) or ()):
+            raise NotApplicable  # ffmpeg_without_video_libraries says it
     if not known(container.video_libraries):
         yield Finding(
             message=f"This container has the driver's {capabilities} libraries, not those for"

@@ -101,6 +101,23 @@ def test_only_what_the_file_itself_asks_for() -> None:
     assert [f.name for f in search.trace("/app/x.so")] == ["liba.so", "libb.so"]
 
 
+def test_only_the_needs_of_libraries_that_are_followed() -> None:
+    tree = Tree(
+        {
+            "/app/x.so": elf(needed=["liba.so", "libb.so"], rpath="/app"),
+            "/app/liba.so": elf(needed=["libfar.so"]),
+            "/app/libb.so": elf(needed=["libnear.so"]),
+        }
+    )
+    search = LibrarySearch(tree, follow=lambda name: name == "libb.so")
+    found = {f.name: f.path for f in search.trace("/app/x.so")}
+    assert found == {
+        "liba.so": "/app/liba.so",
+        "libb.so": "/app/libb.so",
+        "libnear.so": None,
+    }
+
+
 def test_nodefaultlib_shuts_out_the_systems_folders_and_their_cache() -> None:
     tree = Tree(
         {

@@ -16,6 +16,8 @@ from envcheck.facts import (
     Driver,
     Environment,
     Extensions,
+    Ffmpeg,
+    FfmpegBuild,
     Gpu,
     Gpus,
     Host,
@@ -83,6 +85,23 @@ def compiled(path: str, **changes: Any) -> CompiledFile:
         "missing": (),
     }
     return CompiledFile(path=path, **{**fields, **changes})
+
+
+def ffmpeg(path: str = "/usr/bin/ffmpeg", **changes: Any) -> FfmpegBuild:
+    """A distribution's ffmpeg: NVIDIA's codecs are in it, though nobody asked for them."""
+    fields: dict[str, Any] = {
+        "version": "5.1.9-0+deb12u1",
+        "configuration": ("--prefix=/usr", "--enable-gpl", "--enable-libx264", "--enable-shared"),
+        "encoders": ("h264_nvenc", "hevc_nvenc"),
+        "decoders": ("h264_cuvid", "hevc_cuvid"),
+        "hwaccels": ("h264_nvdec", "hevc_nvdec"),
+        "filters": ("scale_cuda",),
+        "nvenc_driver": "470.57.02",
+        "opens": ("libcuda.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1"),
+        "not_opened": (),
+        "not_found": (),
+    }
+    return FfmpegBuild(path=path, **{**fields, **changes})
 
 
 def healthy() -> Snapshot:
@@ -215,6 +234,7 @@ def healthy() -> Snapshot:
         trials=proofs(),
         dataset=dataset(),
         extensions=Extensions(torch_cxx11_abi=False, packages=()),
+        ffmpeg=Ffmpeg(builds=(ffmpeg(),)),
     )
 
 
