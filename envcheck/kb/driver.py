@@ -45,6 +45,16 @@ class Keyring(Row, frozen=True, kw_only=True):
     sha256: NonEmpty
 
 
+class Fabric(Row, frozen=True, kw_only=True):
+    """Fabric Manager and NSCQ, which must be of the driver's version on NVSwitch machines."""
+
+    origin: Literal["nvidia", "distro"]
+    first_branch: int | None = None
+    last_branch: int | None = None
+    packages: NonEmpty
+    nvlink5: str | None = None  # what fifth-generation NVSwitches (Blackwell) need besides
+
+
 class Choice(Row, frozen=True, kw_only=True):
     """The branch to install where nothing else decides."""
 
@@ -56,6 +66,7 @@ class DriverFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     branch: tuple[Branch, ...]
     package: tuple[Package, ...]
     keyring: tuple[Keyring, ...]
+    fabric: tuple[Fabric, ...]
 
 
 class DriverTable:
@@ -66,6 +77,7 @@ class DriverTable:
         self.branches = tuple(sorted(file.branch, key=lambda row: row.branch))
         self.packages = file.package
         self.keyrings = file.keyring
+        self.fabrics = file.fabric
 
     def branch_of(self, driver: str) -> Branch | None:
         """The branch a driver belongs to: the newest that is not above its first number.

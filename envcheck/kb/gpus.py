@@ -169,6 +169,11 @@ class PciTable:
                     raise KnowledgeError(f"pci.toml: {device} stands twice")
                 self._rows[device] = row
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every id known, as four hexadecimal digits."""
+        return tuple(sorted(self._rows))
+
     def by_id(self, text: str) -> PciGpu | None:
         """The chip of "10de:2330", "2330" or NVML's 0x233010de; None: not an id known here."""
         match = _PCI_ID.fullmatch(text.strip().lower())

@@ -24,7 +24,7 @@ class Deb:
     name: str
     version: str
     fields: Mapping[str, str] = field(default_factory=dict)  # "Depends": "a (= 1), b"
-    files: Mapping[str, str] = field(default_factory=dict)  # a file of /usr/bin is executable
+    files: Mapping[str, str | bytes] = field(default_factory=dict)  # executable in a bin
     scripts: Mapping[str, str] = field(default_factory=dict)  # "postinst": shell after `set -e`
     arch: str = "all"
 
@@ -34,7 +34,7 @@ class Deb:
         for name, text in self.files.items():
             path = tree / name.lstrip("/")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
             path.chmod(0o755 if "bin/" in name else 0o644)
         control = tree / "DEBIAN"
         control.mkdir(parents=True)
