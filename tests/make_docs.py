@@ -23,6 +23,7 @@ from envcheck.resolve.whatif import Answer
 from envcheck.rules import RULES
 from envcheck.watch.pages import query_page
 from envcheck.watch.tick import Tick
+from tests.driver_vars import driver_files
 from tests.stack_vars import stack_files
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,7 @@ def generated() -> dict[Path, str]:
     matrix = MATRIX.format(checked=checked) + render_markdown(tables(select(kb), kb))
     files[ROOT / "docs/matrix.md"] = matrix
     files[ROOT / "docs/gpu-watch-fields.md"] = query_page()
+    files.update((ROOT / "ansible" / name, text) for name, text in driver_files(kb).items())
     files.update((ROOT / "ansible" / name, text) for name, text in stack_files(kb).items())
     for name, kind in (
         ("builds", list[Build]),
