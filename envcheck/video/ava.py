@@ -88,7 +88,8 @@ class _Reading:
         step = VALIDATED if name == "val" and not self._layout.every_second else 1
         taken = boxes.validated(step)
         _each(odd, "without_boxes", (video for video in videos if video not in taken))
-        _each(odd, "without_list", (video for video in taken if video not in videos))
+        # a test takes the boxes of every second
+        _each(odd, "without_list", (video for video in boxes.seconds if video not in videos))
         if name == "val":
             _each(
                 odd, "shared", (video for video in videos if video in self._lists["train"].videos)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from envcheck.dataset import check_ava
 from envcheck.errors import UsageError
@@ -169,6 +171,9 @@ DIFFER = {
     ),
     "a video between the validated seconds": lambda root: lines(
         root / PREDICTED, [*only(VAL[:1], "0.95"), *only(VAL[1:], "0.95")[:2]]
+    ),
+    "a video in no list that only a test takes": lambda root: lines(
+        root / PREDICTED, [*only(VAL, "0.95"), f"unlisted_00,0903{only(VAL, '0.95')[0][16:]}"]
     ),
     "a video in no list": lambda root: lines(root / GROUND, only((*TRAIN, "unlisted_00"))),
     "a quoted name": lambda root: lines(
@@ -552,3 +557,37 @@ def test_a_list_in_two_files(tmp_path: Path) -> None:
 def test_what_is_no_folder(root: str) -> None:
     with pytest.raises(UsageError, match=root):
         check_ava(root, {})
+
+
+FRAGMENTS = (
+    b"", b",", b" ", b"\n", b"-", b"0", b"1_0", b".", b'"', b"\r", b"nan", b"1e5", b"\x00", b"\xff",
+    "٣".encode(), "\u2028".encode(), b"\x1c", b",,,", b"\n\n", b"  id:", b"2000",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spoilable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ava_set.write(tmp_path_factory.mktemp("any") / "ava", frames=190)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    file=st.sampled_from((TRAIN_LIST, VAL_LIST, GROUND, PREDICTED, TRUTH, EXCLUDED, LABELS)),
+    where=st.floats(0, 1),
+    cut=st.sampled_from((0, 0, 1, 2, 7, 60)),
+    put=st.sampled_from(FRAGMENTS),
+)
+def test_whatever_stops_pyslowfast_is_an_error(
+    spoilable: Path, file: str, where: float, cut: int, put: bytes
+) -> None:
+    right = (spoilable / file).read_bytes()
+    place = int(where * len(right))
+    (spoilable / file).write_bytes(right[:place] + put + right[place + cut :])
+    try:
+        errors = names(check(spoilable), "error")
+        try:
+            ava_peer.read(str(spoilable))
+        except (AssertionError, KeyError, ValueError, IndexError):
+            assert errors
+    finally:
+        (spoilable / file).write_bytes(right)
