@@ -23,13 +23,19 @@ TELLING = ("libavutil.so", CODEC_LIBRARY, FILTER_LIBRARY)  # the others say noth
 DEFAULT_PREFIX = "/usr/local"  # of a configure without --prefix
 
 
+SYSTEM = "/usr/bin/"  # whose libraries a running system's package manager answers for
+
+
 def read_ffmpeg(host: Host, interpreter: Interpreter | Missing) -> Ffmpeg:
     """Every ffmpeg on PATH, beside the patient's Python and in the usual places."""
     files = Files(host)
     library_path = host.environ.get("LD_LIBRARY_PATH", "")
     programs = _programs(host, interpreter)
     return Ffmpeg(
-        builds=tuple(_build(files, path, library_path) for path in programs[:MOST]),
+        builds=tuple(
+            _build(files, path, library_path, whole=not (host.live and path.startswith(SYSTEM)))
+            for path in programs[:MOST]
+        ),
         sources={"*": "texts in the program and its libraries; the loader's search order"},
     )
 
@@ -48,10 +54,11 @@ def _programs(host: Host, interpreter: Interpreter | Missing) -> list[str]:
     return list(programs.values())
 
 
-def _build(files: Files, path: str, library_path: str) -> FfmpegBuild | Missing:
+def _build(files: Files, path: str, library_path: str, *, whole: bool) -> FfmpegBuild | Missing:
+    """One program. `whole`: look for the hundred libraries its libav libraries need, too."""
     real = files.realpath(path)
     try:
-        process = Process(files, path, library_path, lambda name: OWN.match(name) is not None)
+        process = Process(files, path, library_path, lambda n: whole and OWN.match(n) is not None)
         parts = {real: _texts(files, real, "")}
         for name, found in process.found.items():
             if found.path and name.startswith(TELLING):
