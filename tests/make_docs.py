@@ -17,6 +17,7 @@ from envcheck.fleet.model import Fleet
 from envcheck.kb import load
 from envcheck.kb.builds import Build
 from envcheck.pages import all_pages
+from envcheck.policy.shape import PolicyFile
 from envcheck.render.matrix_data import render_markdown
 from envcheck.report import Report
 from envcheck.resolve.whatif import Answer
@@ -54,6 +55,7 @@ def generated() -> dict[Path, str]:
         ("diagnosis", Diagnosis),
         ("fleet", Fleet),
         ("inspection", Inspection),
+        ("policy", PolicyFile),
         ("report", Report),
         ("snapshot", Snapshot),
         ("tick", Tick),

@@ -46,12 +46,18 @@ class Requirement(
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """The facts that must be looked up to judge it."""
+        """The facts that must be looked up to judge it, and to say what mends it."""
         root = self.path.partition(".")[0]
         return _LOOKED_UP.get(root, (root,))
 
 
-_LOOKED_UP = {"gpu": ("environment", "gpus"), "disk": ("host",)}
+_LOOKED_UP = {
+    "disk": ("host",),
+    "driver": ("host", "container", "driver", "gpus"),
+    "gpu": ("environment", "gpus"),
+    "host": ("host", "container"),
+    "torch": ("host", "container", "driver", "gpus", "python", "torch"),
+}
 
 
 class Override(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ _SUBJECT = re.compile(r"\s*([A-Za-z][\w.-]*)\s*", re.ASCII)
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _KEY = re.compile(r"[^\s<>=!~,\"']+")
 _OPERATOR = re.compile(r"\s*(==|!=|>=|<=|~=|>(?!=)|<(?!=))(?![=<>~!])\s*")
-_VALUE = re.compile(r"[^,\"'<>=!~]+")
+_VALUE = re.compile(r"(?:[^,\"'<>=!~]|!(?!=))+")  # a version's epoch: 1!2.0
 _USUAL = {"=": "==", "=>": ">=", "=<": "<=", "===": "==", "≥": ">=", "≤": "<=", "≠": "!="}
 _UNUSUAL = re.compile(r"\s*([=<>!~≥≤≠]+)")
 
@@ -73,8 +73,11 @@ def _clauses(text: str, place: int, subject: Subject, name: str) -> tuple[Clause
         if not operator:
             raise ExpressionError(_no_operator(text, place))
         sign: Operator = next(one for one in OPERATORS if one == operator[1])
-        value, place = _value(text, operator.end(), sign)
-        clauses.append(Clause(sign, read_value(subject, sign, value, name)))
+        value, place, quoted = _value(text, operator.end(), sign)
+        if value == "none" and not quoted:
+            clauses.append(_absent(sign))
+        else:
+            clauses.append(Clause(sign, read_value(subject, sign, value, name)))
         rest = text[place:].lstrip()
         if not rest:
             break
@@ -87,14 +90,21 @@ def _clauses(text: str, place: int, subject: Subject, name: str) -> tuple[Clause
     return tuple(clauses)
 
 
-def _value(text: str, place: int, sign: str) -> tuple[str, int]:
+def _absent(sign: Operator) -> Clause:
+    if sign not in ("==", "!="):
+        raise ExpressionError(f"{sign} cannot be asked of none: use == or !=")
+    return Clause(sign, None)
+
+
+def _value(text: str, place: int, sign: str) -> tuple[str, int, bool]:
+    """The text of a value, where it ends, and whether it was quoted."""
     quoted = _QUOTED.match(text, place)
     if quoted:
-        return quoted[1] or quoted[2] or "", quoted.end()
+        return quoted[1] or quoted[2] or "", quoted.end(), True
     plain = _VALUE.match(text, place)
     if not plain or not plain[0].strip():
         raise ExpressionError(f"a value must follow {sign}")
-    return plain[0].strip(), plain.end()
+    return plain[0].strip(), plain.end(), False
 
 
 def _no_operator(text: str, place: int) -> str:

@@ -210,9 +210,9 @@ def _toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        if place:
-            raise PolicyError(f"{name}:{place[1]}: {str(error)[: place.start()]}") from error
-        raise PolicyError(f"{name}: {error}") from error
+        said, _, place = str(error).rpartition(" (at ")
+        number = re.match(r"line (\d+)", place)
+        line = number[1] if number else text.rstrip().count("\n") + 1
+        raise PolicyError(f"{name}:{line}: {said}") from error
     except (RecursionError, ValueError, OverflowError) as error:  # nested too deep, an odd number
         raise PolicyError(f"{name}: {error}") from error

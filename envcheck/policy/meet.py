@@ -71,6 +71,8 @@ def _nothing(path: str) -> str:
         return f"{parts[2]} is not installed"
     if path.startswith("environment.variables."):
         return f"{parts[2]} is not set"
+    if path.startswith("ffmpeg."):
+        return "there is no ffmpeg program"
     return f"there is no {'.'.join(parts[:3])}"
 
 

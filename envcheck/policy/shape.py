@@ -4,7 +4,7 @@ Must not know where a file is, nor what its words mean.
 """
 
 import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -43,9 +43,7 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a machine must be, for `envcheck preflight`: envcheck.toml, or [tool.envcheck] of
-    pyproject.toml.
-    """
+    """What a machine must be, for `envcheck preflight`."""
 
     extends: Annotated[
         Text | list[Text], Meta(description="Policies this one adds to, relative to this file.")
@@ -72,8 +70,3 @@ EXPECTED = {
     "until": "the last day it counts, as in until = 2027-01-31",
     "subject": 'what the finding is about, as in subject = "GPU 3"',
 }
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of a policy file, for editors."""
-    return msgspec.json.schema(PolicyFile)

@@ -20,6 +20,11 @@ SHORT = {
     "cpus": "host.cpu_count",
     "cuda": "driver.cuda",
     "driver": "driver.version",
+    "ffmpeg": "ffmpeg.builds.0.version",  # the first on PATH
+    "ffmpeg.decoder": "ffmpeg.builds.0.decoders",
+    "ffmpeg.encoder": "ffmpeg.builds.0.encoders",
+    "ffmpeg.filter": "ffmpeg.builds.0.filters",
+    "ffmpeg.hwaccel": "ffmpeg.builds.0.hwaccels",
     "glibc": "host.glibc",
     "gpu.memory": "gpu.memory_bytes",
     "kernel": "host.kernel",
@@ -28,6 +33,13 @@ SHORT = {
     "python": "python.version",
     "shm": "host.shm_bytes",
     "torch": "torch.version",
+}
+# Of FFmpeg's lists only NVIDIA's names are known: another one's absence would prove nothing.
+NVIDIAS = {
+    "decoders": ("_cuvid",),
+    "encoders": ("_nvenc",),
+    "filters": ("_cuda", "_npp"),
+    "hwaccels": ("_nvdec",),
 }
 # Fields that hold a version without saying so in their name.
 VERSIONS = (
@@ -65,7 +77,17 @@ def subject_of(name: str, key: str | None) -> Subject:
         raise ExpressionError(f"{name} is a list: ask for one of it, {name}:NAME")
     if key is not None and not is_list:
         raise ExpressionError(f"{name} is no list: {key!r} cannot be one of it")
+    _only_nvidias(subject.path, key or "")
     return Subject(subject.path, subject.compared, key or "")
+
+
+def _only_nvidias(path: str, key: str) -> None:
+    ends = NVIDIAS.get(path.rpartition(".")[2], ()) if path.startswith("ffmpeg.") else ()
+    if ends and not key.endswith(ends):
+        raise ExpressionError(
+            f"{key!r} cannot be judged: of FFmpeg only what is NVIDIA's is looked up, names that"
+            f" end in {' or '.join(ends)}"
+        )
 
 
 def _wanted(key: str | None, example: str) -> str:

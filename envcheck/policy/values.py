@@ -31,17 +31,13 @@ _LEADING = re.compile(r"[nv]?(\d{1,9}(?:\.\d{1,9}){0,5}(?:-\d{1,9})?)", re.ASCII
 _LARGEST = 1 << 62
 
 
-def read_value(subject: Subject, operator: Operator, text: str, name: str) -> Value | None:
-    """What a clause compares with; None for `none`, which is "not there".
+def read_value(subject: Subject, operator: Operator, text: str, name: str) -> Value:
+    """What a clause compares with.
 
     Raises:
         ExpressionError: the text is no such value, or the operator does not suit it.
     """
     kind, ordering = subject.compared, operator not in ("==", "!=")
-    if text == "none":
-        if ordering:
-            raise ExpressionError(f"{operator} cannot be asked of none: use == or !=")
-        return None
     if operator == "~=" and kind != "version":
         raise ExpressionError(f"~= is for versions, and {name} is none")
     if kind in ("number", "bytes"):
