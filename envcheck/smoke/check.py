@@ -15,11 +15,11 @@ from envcheck.report import Report
 from envcheck.rules import choose
 from envcheck.smoke.jobs import (
     Wish,
-    check_device,
     count_architectures,
     prove_slowfast,
     prove_torch,
 )
+from envcheck.smoke.prover import check_device
 from envcheck.smoke.run import Progress
 from envcheck.video.catalogue import architecture, architectures
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from envcheck.errors import UsageError
-from envcheck.facts import Trial, Trials
-from envcheck.smoke.run import Job, Progress, run
+from envcheck.facts import Trials
+from envcheck.smoke.prover import Prover, gpus_of, wants_gpu
+from envcheck.smoke.run import Progress
 from envcheck.video.catalogue import (
     CLIP,
     GOLDEN,
@@ -17,8 +17,6 @@ from envcheck.video.catalogue import (
     kinetics400,
     read_labels,
 )
-
-DEVICES = "cpu, cuda, cuda:N or all"
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +68,10 @@ def prove_torch(
     python: str, device: str, limits: dict[str, float], timeout: float, progress: Progress
 ) -> Trials:
     """torch's operators on the CPU and every GPU that is asked for, one process each."""
-    prover = _Prover(python, "smoke_torch.py", timeout, progress)
+    prover = Prover(python, "smoke_torch.py", timeout, progress)
     options: dict[str, Any] = {"limits": limits}
-    found = prover.prove("cpu", {**options, "ask_cuda": _wants_gpu(device)})
-    chosen = _gpus(device, found)
+    found = prover.prove("cpu", {**options, "ask_cuda": wants_gpu(device)})
+    chosen = gpus_of(device, found)
     for name in chosen:
         prover.prove(name, options)
     if len(chosen) > 1:
@@ -91,11 +89,11 @@ def prove_slowfast(
     progress: Progress,
 ) -> Trials:
     """A video model on every GPU that is asked for, or on the CPU where there is none."""
-    prover = _Prover(python, "smoke_slowfast.py", timeout, progress)
+    prover = Prover(python, "smoke_slowfast.py", timeout, progress)
     devices: tuple[str, ...] = ("cpu",)
-    if _wants_gpu(device):
+    if wants_gpu(device):
         asked = prover.prove("cpu", {"ask_cuda": True})
-        devices = _gpus(device, asked) or ("cpu",)
+        devices = gpus_of(device, asked) or ("cpu",)
         if not any(trial.check == "import" and trial.status == "ok" for trial in asked):
             devices = ()
     options = _slowfast(wish, limits, video_limit)
@@ -108,75 +106,9 @@ def count_architectures(
     python: str, architectures: tuple[Architecture, ...], timeout: float, progress: Progress
 ) -> Trials:
     """Parameters and multiply-adds of these architectures, nothing computed."""
-    prover = _Prover(python, "smoke_slowfast.py", timeout, progress)
+    prover = Prover(python, "smoke_slowfast.py", timeout, progress)
     prover.prove("cpu", {"count": [told(row) for row in architectures]})
     return Trials(target="architectures", trials=prover.trials())
-
-
-def check_device(device: str) -> str:
-    """The device as the jobs name it.
-
-    Raises:
-        UsageError: it is none of cpu, cuda, cuda:N, all.
-    """
-    if device in ("cpu", "all"):
-        return device
-    kind, _, index = device.partition(":")
-    if kind == "cuda" and (index.isdecimal() or ":" not in device):
-        return f"cuda:{int(index or 0)}"
-    raise UsageError(f"no device is called {device!r}: it is {DEVICES}")
-
-
-class _Prover:
-    """Runs jobs one after another within one time limit; an interruption ends the run."""
-
-    def __init__(self, python: str, script: str, timeout: float, progress: Progress) -> None:
-        self._python = python
-        self._script = script
-        self._timeout = timeout
-        self._progress = progress
-        self._trials: list[Trial] = []
-        self._interrupted = False
-
-    def prove(self, device: str, options: dict[str, Any]) -> tuple[Trial, ...]:
-        if self._interrupted:
-            return ()
-        job = Job(script=self._script, device=device, options=options, limit=self._timeout)
-        trials, self._interrupted = run(self._python, job, self._progress)
-        self._trials += trials
-        return trials
-
-    def trials(self) -> tuple[Trial, ...]:
-        """Every trial once: what a second process imported again is left out where it worked."""
-        self._progress("")
-        seen: set[tuple[str, str]] = set()
-        kept = []
-        for trial in self._trials:
-            key = (trial.name, trial.device)
-            if trial.status == "ok" and trial.check.endswith("import") and key in seen:
-                continue
-            seen.add(key)
-            kept.append(trial)
-        return tuple(kept)
-
-
-def _wants_gpu(device: str) -> bool:
-    return device != "cpu"
-
-
-def _gpus(device: str, found: tuple[Trial, ...]) -> tuple[str, ...]:
-    """The CUDA devices to prove; one asked for by name is tried whether or not CUDA shows it."""
-    if device == "cpu":
-        return ()
-    if device != "all":
-        return (device,)
-    return tuple(
-        name
-        for trial in found
-        if trial.check == "cuda_init"
-        for name in trial.details
-        if name.startswith("cuda:")
-    )
 
 
 def _slowfast(wish: Wish, limits: dict[str, float], video_limit: float) -> dict[str, Any]:
