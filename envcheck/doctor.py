@@ -15,6 +15,7 @@ from envcheck.facts import (
     Snapshot,
     SnapshotError,
     decode,
+    merge,
     or_none,
 )
 from envcheck.finding import ERROR, Severity
@@ -34,15 +35,24 @@ def examine(
     sysroot: str | None = None,
     snapshot: str | None = None,
     report: str | None = None,
+    plan: str | None = None,
+    part: str = "",
+    gpu: Sequence[str] = (),
+    driver: str | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     fail_on: Severity = ERROR,
     timeout: float = 10.0,
     policy: Policy | None = None,
 ) -> Report:
-    """The report on a machine: this one, another root, a saved snapshot or a pasted text.
+    """The report on a machine: this one, another root, a saved snapshot or a pasted text; or on
+    what a plan would make of one.
 
     What a policy asks for is looked up because it asks, whichever rules are selected.
+
+    Args:
+        plan: a file that says what will be installed; `part` is its stage or service.
+        gpu, driver: of the host, instead of what the snapshot or this machine has.
 
     Raises:
         UsageError: unknown code, no such directory, not a snapshot, nothing to read in the text.
@@ -50,7 +60,15 @@ def examine(
     rules = choose(select, ignore)
     kb = load()
     durations: dict[str, float] = {}
-    if snapshot is not None or report is not None:
+    if plan is not None:
+        if python or sysroot or report:
+            raise UsageError("--plan judges a file: leave out --python, --sysroot and --report")
+        taken = _planned(plan, part, gpu, driver, snapshot, timeout)
+        taken = msgspec.structs.replace(taken, purpose=purpose)
+        rules = rules if select else (*rules, *choose([], ignore, subject="plan"))
+    elif gpu or driver or part:
+        raise UsageError("--gpu, --driver and --part go with --plan")
+    elif snapshot is not None or report is not None:
         if python or sysroot or (snapshot is not None and report is not None):
             raise UsageError(
                 f"{'--report' if snapshot is None else '--snapshot'} judges a file: leave out"
@@ -73,6 +91,28 @@ def examine(
     if policy is not None:
         taken = msgspec.structs.replace(taken, policy=policy)
     return judge(taken, kb, rules, fail_on=fail_on, durations=durations)
+
+
+def _planned(
+    plan: str,
+    part: str,
+    gpu: Sequence[str],
+    driver: str | None,
+    snapshot: str | None,
+    timeout: float,
+) -> Snapshot:
+    """What a plan would make of its host."""
+    from envcheck.against import host, platform_of, python_of
+    from envcheck.plans import read_plan
+
+    kb = load()
+    saved = None if snapshot is None else read_snapshot(snapshot)
+    there = host(kb, gpu=gpu, driver=driver, snapshot=saved, timeout=timeout)
+    python, base = python_of(there)
+    planned = read_plan(plan, kb, platform=platform_of(base), python=python, part=part)
+    return msgspec.structs.replace(
+        merge(base, planned), origin="plan", tool=f"envcheck {__version__}"
+    )
 
 
 def _wanted(rules: Sequence[Rule], policy: Policy | None) -> tuple[str, ...]:

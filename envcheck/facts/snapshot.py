@@ -17,6 +17,7 @@ from envcheck.facts.ffmpeg import Ffmpeg
 from envcheck.facts.gpu import Gpus
 from envcheck.facts.host import Environment, Host
 from envcheck.facts.loader import Loader
+from envcheck.facts.plan import Plan
 from envcheck.facts.policy import Policy
 from envcheck.facts.python_env import PythonEnv
 from envcheck.facts.symptom import Symptoms
@@ -53,6 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ffmpeg: Ffmpeg | Missing = NOT_ASKED
     symptoms: Symptoms | Missing = NOT_ASKED  # only a pasted text has them
     policy: Policy | Missing = NOT_ASKED  # what is asked of the machine; only `preflight` reads one
+    plan: Plan | Missing = NOT_ASKED  # what a file would install; only `doctor --plan` reads one
     dataset: Dataset | Missing = NOT_ASKED  # only `dataset` reads one
 
     def fact(self, name: str) -> Any:

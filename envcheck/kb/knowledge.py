@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envcheck.kb.extensions import ExtensionTable
     from envcheck.kb.ffmpeg import FfmpegTable
     from envcheck.kb.gpus import GpuTable, PciGpu, PciTable
+    from envcheck.kb.images import ImageTable
     from envcheck.kb.known_issues import IssueTable
     from envcheck.kb.names import GpuMatch
     from envcheck.kb.packages import PackageTable
@@ -57,6 +58,13 @@ class Knowledge:
         return GpuTable(
             self._read("gpus.toml", GpuFile), lambda: self._read("products.toml", ProductFile)
         )
+
+    @cached_property
+    def images(self) -> "ImageTable":
+        """What names of container images say."""
+        from envcheck.kb.images import ImageFile, ImageTable
+
+        return ImageTable(self._read("images.toml", ImageFile))
 
     @cached_property
     def pci(self) -> "PciTable":

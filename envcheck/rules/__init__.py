@@ -24,7 +24,8 @@ def _all() -> tuple[Rule, ...]:
 
 
 RULES: tuple[Rule, ...] = _all()
-ON_REQUEST = ("smoke", "dataset")  # subjects that only a command of their own gives facts for
+# Subjects that only a command of their own gives facts for.
+ON_REQUEST = ("smoke", "dataset", "plan", "training")
 
 
 def find(code: str) -> Rule:

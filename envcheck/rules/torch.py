@@ -146,7 +146,7 @@ def arch_not_in_build(
         message=f"torch {words(torch.version)} has no code for {gpu_names(bad)}: {reason}."
         + ("" if all_bad else " The other GPUs can run it."),
         evidence=(
-            *seen(torch, "sass", "ptx"),
+            *seen(torch, "version", "sass", "ptx"),
             *(Evidence(f"gpu{gpu.index}.sm", words(gpu.sm), gpus.source("sm")) for gpu in bad[:1]),
         ),
         remedy=install_torch(kb, gpus, driver, python, host, container, torch),

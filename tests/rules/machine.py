@@ -37,6 +37,7 @@ from envcheck.kb import load
 from envcheck.report import Report
 from envcheck.rules import RULES, find
 from tests.rules.datasets import dataset
+from tests.rules.plans import plan
 from tests.rules.proofs import proofs
 
 GIB = 1 << 30
@@ -232,6 +233,7 @@ def healthy() -> Snapshot:
             sources={"*": f"{site}/torch/version.py", "sass": f"{site}/torch/lib/libtorch_cuda.so"},
         ),
         trials=proofs(),
+        plan=plan(),
         dataset=dataset(),
         extensions=Extensions(torch_cxx11_abi=False, packages=()),
         ffmpeg=Ffmpeg(builds=(ffmpeg(),)),
