@@ -9,6 +9,7 @@ from envcheck import __version__
 from envcheck.errors import UsageError
 from envcheck.facts import (
     FACT_NAMES,
+    NOT_ASKED,
     Missing,
     Policy,
     Purpose,
@@ -88,8 +89,7 @@ def examine(
             kb=kb,
             folders=_folders(policy),
         )
-    if policy is not None:
-        taken = msgspec.structs.replace(taken, policy=policy)
+    taken = msgspec.structs.replace(taken, policy=policy or NOT_ASKED)  # never a saved one
     return judge(taken, kb, rules, fail_on=fail_on, durations=durations)
 
 

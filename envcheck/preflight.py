@@ -13,18 +13,28 @@ from envcheck.policy.read import read_policy
 from envcheck.report import Report
 from envcheck.rules import codes_of
 
+OWN_CHECKS = "POL"
 
-def preflight(*, policy: str | None = None, require: Sequence[str] = (), **options: Any) -> Report:
+
+def preflight(
+    *,
+    policy: str | None = None,
+    require: Sequence[str] = (),
+    select: Sequence[str] = (),
+    **options: Any,
+) -> Report:
     """The report on a machine that has something to meet; `options` are those of `examine`.
 
     Args:
         policy: a policy file; None looks for one from the current folder upwards.
         require: requirements beside those of the file.
+        select: only these checks, beside those of the policy itself.
 
     Raises:
         UsageError: there is no policy, or one that cannot be used; and as `examine`.
     """
-    return examine(policy=asked_of(policy, require), **options)
+    select = [*select, OWN_CHECKS] if select else select
+    return examine(policy=asked_of(policy, require), select=select, **options)
 
 
 def asked_of(policy: str | None, require: Sequence[str]) -> Policy:

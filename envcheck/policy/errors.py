@@ -16,6 +16,8 @@ class PolicyError(UsageError):
 
 def near(word: str, known: Iterable[str]) -> str:
     """`: did you mean …?`, or nothing when no known word is like it."""
-    lower = {name.lower(): name for name in known}
-    found = [lower[name] for name in difflib.get_close_matches(word.lower()[:100], lower, 3)]
-    return f": did you mean {' or '.join(found)}?" if found else ""
+    lower, word = {name.lower(): name for name in known}, word.lower()[:100]
+    found = difflib.get_close_matches(word, lower, 3)
+    alike = [difflib.SequenceMatcher(None, other, word).ratio() for other in found]
+    best = [lower[name] for name, ratio in zip(found, alike, strict=True) if ratio > alike[0] - 0.1]
+    return f": did you mean {' or '.join(best)}?" if best else ""

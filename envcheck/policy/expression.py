@@ -34,9 +34,12 @@ def parse(
     """
     if len(text) > LIMIT:
         raise ExpressionError(f"a requirement of {len(text)} characters: {LIMIT} are the limit")
+    text = " ".join(text.split())
+    if not text.isprintable():
+        raise ExpressionError(f"{text!r} holds signs that cannot be printed")
     begin = _SUBJECT.match(text)
     if not begin:
-        raise ExpressionError(f"{text.strip()!r} is no requirement: write it as in gpu.count >= 8")
+        raise ExpressionError(f"{text!r} is no requirement: write it as in gpu.count >= 8")
     name, key, place = begin[1], None, begin.end()
     if text[place : place + 1] == ":":
         key, place = _key(text, place + 1)
@@ -46,7 +49,7 @@ def parse(
         example = "80GiB" if subject.compared == "bytes" else "8"
         raise ExpressionError(f"{name} needs a comparison, as in {name} >= {example}")
     return Requirement(
-        text=" ".join(text.split()),
+        text=text,
         subject=name if key is None else f"{name}:{key}",
         path=subject.path,
         key=subject.key,

@@ -22,6 +22,7 @@ OWN = "envcheck.toml"
 SHARED = "pyproject.toml"
 TABLE = ("tool", "envcheck")
 LIMIT = 1 << 20  # bytes; a policy has some hundred
+_PIPE = re.compile(r"/dev/(?:stdin|fd/\d+)")  # what a shell hands over
 _AT = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 
 
@@ -65,8 +66,12 @@ def find(folder: str) -> str | None:
 
 def shown(path: str) -> str:
     """A path as people see it: from the current folder where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(path) else path
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder was removed; an empty path
+        relative = path
+    short = relative if len(relative) < len(path) else path
+    return short.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def load(path: str) -> Layer:
@@ -81,8 +86,9 @@ def load(path: str) -> Layer:
 
 class _Reader:
     def __init__(self, path: str) -> None:
-        self.path, self.name = os.path.realpath(path), shown(path)
+        self.name = shown(path)
         self.text = _text(path, self.name)
+        self.path = os.path.realpath(path)
         whole = _toml(self.text, self.name)
         self.base: Keys = TABLE if Path(path).name == SHARED else ()
         raw: Any = whole
@@ -185,12 +191,12 @@ def _has_table(path: str) -> bool:
 def _text(path: str, name: str) -> str:
     try:
         mode = Path(path).stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode) and not path.startswith("/dev/"):
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _PIPE.fullmatch(path)):
             raise PolicyError(f"{name}: not a regular file")
         with open(path, "rb") as stream:
             data = stream.read(LIMIT + 1)
     except OSError as error:
-        raise PolicyError(f"{name}: {error.strerror or error}") from error
+        raise PolicyError(f"{name or repr(path)}: {error.strerror or error}") from error
     except ValueError as error:  # a NUL byte in the path
         raise PolicyError(f"{name!r}: {error}") from error
     if len(data) > LIMIT:

@@ -5,7 +5,7 @@ Must not know rules, nor what could be done about it.
 
 from typing import Any, NamedTuple
 
-from envcheck.facts import Gpu, Gpus, Missing, Requirement, Snapshot, Why, absent, failed
+from envcheck.facts import Fact, Gpu, Gpus, Missing, Requirement, Snapshot, Why, absent, failed
 from envcheck.facts.paths import PathError, lookup
 from envcheck.policy.values import meets
 
@@ -31,8 +31,8 @@ def look(requirement: Requirement, snapshot: Snapshot, visible: tuple[Gpu, ...])
     value = _value(snapshot, requirement.path)
     if requirement.key and not isinstance(value, Missing):
         value = _element(requirement, value)
-    fact = snapshot.fact(first)
-    source = "" if isinstance(fact, Missing) else fact.source(rest.partition(".")[0])
+    fact = getattr(snapshot, first, None)
+    source = fact.source(rest.partition(".")[0]) if isinstance(fact, Fact) else ""
     return [Seen(value, requirement.path, source, "")]
 
 
@@ -54,7 +54,7 @@ def met(requirement: Requirement, value: Any) -> bool | Missing:
     try:
         return all(meets(requirement.compared, clause, value) for clause in clauses)
     except ValueError:
-        return failed(f"{value!r} is no version")
+        return failed(f"{value!r} is no {requirement.compared}")
 
 
 def _value(snapshot: Snapshot, path: str) -> Any:

@@ -17,6 +17,7 @@ from envcheck.policy.file import Entry, Layer, load, shown
 CodesOf = Callable[[str], tuple[str, ...]]  # entry → codes; raises UsageError
 OPTION = "--require"
 MOST = 50  # files
+MOST_ENTRIES = 500  # of each kind, in all files together
 T = TypeVar("T")
 
 
@@ -34,6 +35,10 @@ def read_policy(
         layers.add(load(file), ())
     requirements = [(layer.file, one) for layer in layers.all for one in layer.requirements]
     requirements += [(OPTION, _asked(text)) for text in require]
+    severities = [entry for layer in layers.all for entry in layer.severities]
+    ignores = [entry for layer in layers.all for entry in layer.ignores]
+    if max(len(requirements), len(severities), len(ignores)) > MOST_ENTRIES:
+        raise PolicyError(f"{file}: more than {MOST_ENTRIES} entries of one kind, no policy has")
     policy = Policy(
         on=today,
         files=tuple(layer.name for layer in layers.all),

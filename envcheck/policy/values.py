@@ -110,7 +110,7 @@ def meets(kind: Kind, clause: Clause, seen: Value) -> bool:
     """Whether a value that is there is as a clause wants it.
 
     Raises:
-        ValueError: the value is no version, so nobody can say.
+        ValueError: the value is no version or no number, so nobody can say.
     """
     want = clause.value
     if want is None:
@@ -120,7 +120,8 @@ def meets(kind: Kind, clause: Clause, seen: Value) -> bool:
         return specifier(clause.operator, str(want)).contains(found, prereleases=True)
     if kind == "text":
         return fits(str(want), str(seen)) is (clause.operator == "==")
-    assert not isinstance(seen, str) and not isinstance(want, str)
+    if not isinstance(seen, (int, float)) or not isinstance(want, (int, float)):
+        raise ValueError(f"{seen!r} cannot be compared with {want!r}")
     if kind == "bytes" and seen < 0:
         seen = math.inf  # limits of the system: no limit
     return {

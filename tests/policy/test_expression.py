@@ -120,6 +120,8 @@ def test_what_is_looked_up_for_it(text: str, facts: set[str]) -> None:
         ("", "no requirement"),
         (">=8", "no requirement"),
         ("gpu.count>=" + "8" * LIMIT, "characters"),
+        ("gpu.name=='\x1b[31m'", "cannot be printed"),
+        ("gpu.name==\udcff", "cannot be printed"),
     ],
 )  # fmt: skip
 def test_mistake(text: str, said: str) -> None:

@@ -114,6 +114,9 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     tmp_path.joinpath("folder.toml").mkdir()
     with pytest.raises(PolicyError, match="directory"):
         read(tmp_path, "folder")
+    with pytest.raises(PolicyError, match=r"own2.toml:1: .*null"):
+        written(tmp_path, own2='extends = "\\u0000"')
+        read(tmp_path, "own2")
 
 
 def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from envcheck.facts import encode
+from envcheck.doctor import examine
+from envcheck.facts import NOT_ASKED, encode
 from envcheck.preflight import preflight
 from tests.make_docs import ROOT
 from tests.policy.files import written
@@ -94,7 +95,8 @@ def test_the_doctor_knows_no_policy(tmp_path: Path) -> None:
         ({}, ("--require", "torch==2.4", "--require", "torch==2.5"), "nothing can meet both"),
         ({"envcheck": ""}, ("--policy", "gone.toml"), "gone.toml: No such file"),
         ({"envcheck": "extends = 'envcheck.toml'"}, (), "envcheck.toml:1: these policies"),
-        ({"envcheck": ""}, ("--select", "DRV002", "--ignore", "DRV"), "leave no check"),
+        ({"envcheck": ""}, ("--select", "DRV", "--ignore", "DRV,POL"), "leave no check"),
+        ({"envcheck": ""}, ("--policy", ""), "No such file"),
     ],
 )
 def test_what_cannot_be_used(
@@ -159,13 +161,22 @@ def test_a_pasted_report(tmp_path: Path) -> None:
     assert {finding["code"] for finding in report["findings"]} == {"POL001", "POL002"}
 
 
-def test_a_saved_report_is_judged_by_its_own_policy_again(tmp_path: Path) -> None:
+def test_a_saved_report_is_judged_by_the_policy_of_today(tmp_path: Path) -> None:
+    """Not by the one saved with it: whoever made the file could excuse everything."""
     ran = run(
         tmp_path, "--snapshot", machine(tmp_path), "--require", "gpu.count >= 8", "--format", "json"
     )
     tmp_path.joinpath("saved.json").write_text(ran.stdout)
     again = judged("--snapshot", "saved.json", "--require", "gpu.count >= 1", folder=tmp_path)
     assert again["findings"] == [] and len(again["snapshot"]["policy"]["requirements"]) == 1
+    doctor = examine(snapshot=str(tmp_path / "saved.json"))
+    assert doctor.verdict == "fit" and doctor.snapshot.policy == NOT_ASKED
+
+
+def test_a_requirement_is_judged_whatever_is_selected(tmp_path: Path) -> None:
+    arguments = ("--snapshot", machine(tmp_path), "--require", "gpu.count >= 8")
+    report = judged(*arguments, "--select", "DRV", folder=tmp_path)
+    assert [finding["code"] for finding in report["findings"]] == ["POL001"]
 
 
 def test_as_a_library(tmp_path: Path) -> None:

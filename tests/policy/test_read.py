@@ -178,3 +178,10 @@ def test_a_base_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as error:
         policy('# x\nextends = "gone.toml"', tmp_path)
     assert places(str(error.value)) == {"own.toml:2"} and "No such file" in str(error.value)
+
+
+def test_a_policy_without_end_is_given_up(tmp_path: Path) -> None:
+    many = "".join(f'"disk:/{i} >= 1GiB",' for i in range(501))
+    with pytest.raises(PolicyError, match="more than 500 entries"):
+        policy(f"require = [{many}]", tmp_path)
+    assert len(policy(f"require = [{many.partition(',')[2]}]", tmp_path).requirements) == 500

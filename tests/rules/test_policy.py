@@ -1,11 +1,13 @@
 """What a policy asks for, held against machines."""
 
 import datetime
+from typing import Any
 
 import pytest
 
 from envcheck.facts import (
     NOT_ASKED,
+    Clause,
     Disk,
     Distribution,
     Ffmpeg,
@@ -15,11 +17,13 @@ from envcheck.facts import (
     Missing,
     Override,
     Policy,
+    Requirement,
     Snapshot,
     absent,
     blocked,
     failed,
 )
+from envcheck.facts.policy import Kind
 from envcheck.finding import ERROR, NOTE, WARNING, Effect, Finding, Remedy
 from envcheck.policy.expression import parse
 from tests.rules.machine import change, fires, gpu, healthy, not_applicable, passes, report
@@ -168,6 +172,21 @@ def test_what_cannot_be_judged_fails(requirement: str, fact: str, missing: Missi
 def test_what_is_no_version_cannot_be_judged() -> None:
     finding = fires("requirement_not_judged", asked("torch >= 2", torch__version="unknown"))
     assert "'unknown' is no version" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "value"),
+    [
+        ("", "text", "x"), ("tool", "text", "x"), ("gpu", "thing", None), ("gpu.", "number", "x"),
+        ("driver.version", "number", 5), ("host.cpu_count", "version", "x"), ("disk", "flag", True),
+        ("gpus.devices", "bytes", 5), ("python.distributions.", "version", 3.5),
+    ],
+)  # fmt: skip
+def test_an_odd_requirement_crashes_nothing(path: str, kind: Kind, value: Any) -> None:
+    clauses = (Clause(">=", value),)
+    odd = Requirement(text="x", subject="x", path=path, compared=kind, clauses=clauses)
+    machine = change(healthy(), policy=Policy(on=TODAY, requirements=(odd,)))
+    assert not report(machine, "requirement_unmet", "requirement_not_judged").crashed
 
 
 def test_a_folder_nobody_looked_at_cannot_be_judged() -> None:
