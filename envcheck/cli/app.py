@@ -11,6 +11,7 @@ from envcheck.cli import (
     fleet,
     gpu_watch,
     inspect,
+    mcp,
     models,
     preflight,
     smoke,
@@ -32,6 +33,7 @@ app.command(name="snapshot")(snapshot.snapshot)
 app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)
 app.command(name="fleet")(fleet.fleet)
+app.command(name="mcp")(mcp.mcp)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
 app.add_typer(smoke.app, name="smoke")

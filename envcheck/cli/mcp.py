@@ -1,0 +1,20 @@
+"""`envcheck mcp`."""
+
+from envcheck.cli import options
+
+
+def mcp(python: options.Python = None) -> None:
+    """Serve doctor, compat, explain, inspect and builds to coding assistants, on stdin and stdout.
+
+    The Model Context Protocol, with tools that only read. Needs the extra: pip install
+    'envcheck[mcp]'. Exit codes: 0 the client closed, 2 wrong usage or the extra is missing.
+    """
+    from envcheck.errors import UsageError
+
+    try:
+        from envcheck.mcp.server import serve
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"mcp needs its extra ({error.name} is missing): python -m pip install 'envcheck[mcp]'"
+        ) from error
+    serve(python)
