@@ -41,8 +41,7 @@ def run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_OK
     except UsageError as error:
-        print(f"envcheck: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return _refused(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `envcheck … | head`
@@ -51,6 +50,18 @@ def run() -> int:
         print(f"envcheck: {error}", file=sys.stderr)
         return EXIT_UNCHECKABLE
     return EXIT_OK
+
+
+def _refused(error: UsageError) -> int:
+    """Says what is wrong; to a monitoring system as a plug-in does, which takes 2 for critical."""
+    if "nagios" in sys.argv or "--format=nagios" in sys.argv:
+        from envcheck.render.nagios import unknown
+        from envcheck.report import NAGIOS_UNKNOWN
+
+        sys.stdout.write(unknown(str(error)))
+        return NAGIOS_UNKNOWN
+    print(f"envcheck: {error}", file=sys.stderr)
+    return EXIT_USAGE
 
 
 def _any() -> Callable[[], object]:

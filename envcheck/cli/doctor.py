@@ -14,6 +14,7 @@ def doctor(
     snapshot: options.SnapshotFile = None,
     report: options.ReportFile = None,
     fmt: options.Printed = Format.text,
+    output: options.Output = None,
     fail_on: options.Threshold = FailOn.error,
     select: options.Select = [],  # noqa: B006 - typer hands over a list of its own
     ignore: options.Ignore = [],  # noqa: B006
@@ -42,4 +43,4 @@ def doctor(
         fail_on=Severity(fail_on.value),
         timeout=timeout,
     )
-    finish(judged, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(judged, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

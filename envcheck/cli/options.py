@@ -10,6 +10,12 @@ class Format(str, Enum):
     text = "text"
     concise = "concise"
     json = "json"
+    github = "github"
+    markdown = "markdown"
+    html = "html"
+    junit = "junit"
+    sarif = "sarif"
+    nagios = "nagios"
 
 
 class FailOn(str, Enum):
@@ -54,6 +60,15 @@ ReportFile = Annotated[
     ),
 ]
 Printed = Annotated[Format, typer.Option("--format", help="How to print the report.")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the report there, whole or not at all, and print the text.",
+    ),
+]
 Threshold = Annotated[FailOn, typer.Option(help="Exit with 1 from this severity on.")]
 Select = Annotated[
     list[str], typer.Option(metavar="CODE", help="Only these codes, names or prefixes.")

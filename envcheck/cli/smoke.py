@@ -4,7 +4,7 @@ from enum import Enum
 
 import typer
 
-from envcheck.cli.options import FailOn, Format
+from envcheck.cli.options import FailOn, Format, Output
 from envcheck.cli.output import finish
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ def torch(
         180.0, min=0.1, metavar="SECONDS", help="Time limit of the proofs on each device."
     ),
     fmt: Format = FORMAT,
+    output: Output = None,
     fail_on: FailOn = FAIL_ON,
     select: list[str] = SELECT,
     ignore: list[str] = IGNORE,
@@ -64,7 +65,7 @@ def torch(
         select=select,
         ignore=ignore,
     )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)
 
 
 @app.command()
@@ -92,6 +93,7 @@ def slowfast(
         300.0, min=0.1, metavar="SECONDS", help="Time limit of the proofs on each device."
     ),
     fmt: Format = FORMAT,
+    output: Output = None,
     fail_on: FailOn = FAIL_ON,
     select: list[str] = SELECT,
     ignore: list[str] = IGNORE,
@@ -126,4 +128,4 @@ def slowfast(
         select=select,
         ignore=ignore,
     )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

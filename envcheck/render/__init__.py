@@ -13,6 +13,12 @@ FORMATS = {
     "text": "envcheck.render.text",
     "concise": "envcheck.render.concise",
     "json": "envcheck.render.json",
+    "github": "envcheck.render.github",
+    "markdown": "envcheck.render.markdown",
+    "html": "envcheck.render.html",
+    "junit": "envcheck.render.junit",
+    "sarif": "envcheck.render.sarif",
+    "nagios": "envcheck.render.nagios",
 }
 
 

@@ -7,5 +7,6 @@ from envcheck.report import Report
 def render(report: Report, style: Style) -> str:
     """A line for each finding, worst first."""
     return "".join(
-        f"{finding.code} {finding.name}: {plain(finding.message)}\n" for finding in report.findings
+        plain(f"{finding.code} {finding.name}: {finding.message}") + "\n"
+        for finding in report.findings
     )

@@ -40,7 +40,7 @@ def _found(report: Report, style: Style) -> Iterator[str]:
 
 def _finding(finding: Finding, style: Style) -> Iterator[str]:
     severity = finding.severity or NOTE
-    head = style.paint(f"{finding.code} {finding.name}", "bold")
+    head = style.paint(plain(f"{finding.code} {finding.name}"), "bold")
     subject = style.paint(f"[{plain(finding.subject)}]", "dim")
     yield f"{style.severity(severity)} {head} {subject}"
     yield from style.wrap(finding.message, "  ")
@@ -64,13 +64,13 @@ def _undecided(report: Report, style: Style) -> Iterator[str]:
             yield from style.wrap(f"{', '.join(names)}: {because}", "  ", "    ")
     for crash in report.crashed:
         yield style.paint(
-            f"{crash.code} {crash.name} crashed ({plain(crash.error)}): a defect of envcheck,"
-            " please report it",
+            plain(f"{crash.code} {crash.name} crashed ({crash.error}): a defect of envcheck,")
+            + " please report it",
             "red",
         )
     if style.verbose:
         for seconds, name in sorted(((s, n) for n, s in report.durations.items()), reverse=True):
-            yield style.paint(f"  {name:12} {seconds * 1000:6.0f} ms", "dim")
+            yield style.paint(f"  {plain(name):12} {seconds * 1000:6.0f} ms", "dim")
     if shown or report.crashed or style.verbose:
         yield ""
 
@@ -93,4 +93,4 @@ def _last(report: Report, style: Style) -> Iterator[str]:
     verdict = style.paint(report.verdict, "bold", _VERDICT[report.verdict])
     yield f"{verdict}: {', '.join(parts)}"
     if report.findings:
-        yield style.paint(f"envcheck explain {report.findings[0].code} tells more", "dim")
+        yield style.paint(f"envcheck explain {plain(report.findings[0].code)} tells more", "dim")
