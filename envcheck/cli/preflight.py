@@ -31,6 +31,7 @@ def preflight(
     snapshot: options.SnapshotFile = None,
     report: options.ReportFile = None,
     fmt: options.Printed = Format.text,
+    output: options.Output = None,
     fail_on: options.Threshold = FailOn.error,
     select: options.Select = [],  # noqa: B006
     ignore: options.Ignore = [],  # noqa: B006
@@ -62,4 +63,4 @@ def preflight(
         fail_on=Severity(fail_on.value),
         timeout=timeout,
     )
-    finish(judged, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(judged, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

@@ -68,6 +68,12 @@ def test_text_says_line_and_requirement(tmp_path: Path) -> None:
     assert "envcheck.toml:2" in ran.stdout
 
 
+def test_an_annotation_stands_at_the_line_of_the_policy(tmp_path: Path) -> None:
+    written(tmp_path, envcheck='require = [\n  "gpu.count >= 8",\n]')
+    ran = run(tmp_path, "--snapshot", machine(tmp_path), "--format", "github")
+    assert ran.stdout.startswith("::error file=envcheck.toml,line=2,title=POL001 ")
+
+
 def test_a_named_policy_is_the_only_file(tmp_path: Path) -> None:
     written(tmp_path, envcheck='require = ["gpu.count >= 8"]', other="")
     report = judged("--policy", "other.toml", "--snapshot", machine(tmp_path), folder=tmp_path)
