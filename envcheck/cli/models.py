@@ -176,3 +176,59 @@ def decode(
         from envcheck.render.names import render
 
         sys.stdout.write(render(decoded, style_for(sys.stdout, os.environ)))
+
+
+@app.command(name="check-config")
+def check_config(
+    file: Annotated[str, typer.Argument(metavar="FILE.yaml", help="A PySlowFast configuration.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY VALUE]...",
+            help="Settings over those of the file, as PySlowFast's --opts takes them.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder of the data, in the place of DATA.PATH_TO_DATA_DIR; of AVA, the one"
+            " that holds frame_lists, annotations and frames.",
+        ),
+    ] = None,
+    repo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="A checkout of PySlowFast, whose settings count. Read, never run. Default: those"
+            " of the published version.",
+        ),
+    ] = None,
+    fmt: options.Printed = options.Format.text,
+    fail_on: options.Threshold = options.FailOn.error,
+    select: options.Select = [],  # noqa: B006
+    ignore: options.Ignore = [],  # noqa: B006
+    exit_zero: options.ExitZero = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Check a PySlowFast configuration before the training: its settings, the data and checkpoints
+    it names, the GPUs it asks for. Nothing of it is run. Start it where the training starts:
+    relative paths count from there.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no configuration,
+    3 this machine could not be checked.
+    """
+    from envcheck.finding import Severity
+    from envcheck.training import check_config as check
+
+    report = check(
+        file,
+        folder=data,
+        repo=repo,
+        overrides=settings or (),
+        fail_on=Severity(fail_on.value),
+        select=select,
+        ignore=ignore,
+    )
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)

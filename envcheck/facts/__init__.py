@@ -35,12 +35,14 @@ from envcheck.facts.snapshot import (
 )
 from envcheck.facts.symptom import Symptom, Symptoms
 from envcheck.facts.torch import CodeLibrary, Companion, Pin, TorchBuild
+from envcheck.facts.training import Checkpoint, NeededFile, Repeat, Setting, Training, YamlTag
 from envcheck.facts.trial import Trial, Trials
 
 __all__ = [
     "FACT_NAMES",
     "NOT_ASKED",
     "SCHEMA_VERSION",
+    "Checkpoint",
     "Clause",
     "CodeLibrary",
     "Companion",
@@ -70,6 +72,7 @@ __all__ = [
     "Loader",
     "MigInstance",
     "Missing",
+    "NeededFile",
     "Odd",
     "Override",
     "Part",
@@ -77,17 +80,21 @@ __all__ = [
     "Policy",
     "Purpose",
     "PythonEnv",
+    "Repeat",
     "Requirement",
+    "Setting",
     "Snapshot",
     "SnapshotError",
     "Symptom",
     "Symptoms",
     "Toolkit",
     "TorchBuild",
+    "Training",
     "Trial",
     "Trials",
     "Unknown",
     "Why",
+    "YamlTag",
     "absent",
     "blocked",
     "decode",

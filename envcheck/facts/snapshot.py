@@ -22,6 +22,7 @@ from envcheck.facts.policy import Policy
 from envcheck.facts.python_env import PythonEnv
 from envcheck.facts.symptom import Symptoms
 from envcheck.facts.torch import TorchBuild
+from envcheck.facts.training import Training
 from envcheck.facts.trial import Trials
 
 SCHEMA_VERSION = 1
@@ -56,6 +57,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | Missing = NOT_ASKED  # what is asked of the machine; only `preflight` reads one
     plan: Plan | Missing = NOT_ASKED  # what a file would install; only `doctor --plan` reads one
     dataset: Dataset | Missing = NOT_ASKED  # only `dataset` reads one
+    training: Training | Missing = NOT_ASKED  # only `models check-config` reads one
 
     def fact(self, name: str) -> Any:
         """The fact of that name (`host`, `gpus` …) or its `Missing`."""

@@ -20,6 +20,7 @@ from envcheck.facts import (
     PythonEnv,
     Snapshot,
     TorchBuild,
+    Training,
     Trial,
     Trials,
     Why,
@@ -41,6 +42,7 @@ def summary(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield from _line("Python", snapshot.python, _python)
     yield from _line("torch", snapshot.torch, _torch)
     yield from _ffmpeg(snapshot.ffmpeg)
+    yield from _line("Training", snapshot.training, _training)
     yield from _trials(snapshot.trials)
     yield from _dataset(snapshot.dataset)
 
@@ -151,6 +153,20 @@ def _video(build: FfmpegBuild) -> str:
     scaling = [name for name in filters if name.startswith("scale_")]
     parts = [*([f"{words(encoders)}{driver}"] if encoders else []), *(["NVDEC"] if decodes else [])]
     return "".join(f", {part}" for part in (*parts, *scaling))
+
+
+def _training(training: Training) -> str:
+    """The configuration in a line; what it leaves to the defaults is told as well."""
+    of = training.settings
+    clip = f"clips of {of.get('DATA.NUM_FRAMES')} x {of.get('DATA.SAMPLING_RATE')}"
+    gpus = of.get("NUM_GPUS")
+    where = f"{gpus} GPU{'' if gpus == 1 else 's'}" if gpus else "the CPU"
+    batch = f"batch {of.get('TRAIN.BATCH_SIZE')} on {where}"
+    items = None
+    if isinstance(training.items, int):
+        items = f"{training.items}{' or more' if training.items_more else ''} training samples"
+    model = f"{of.get('MODEL.MODEL_NAME')} on {of.get('TRAIN.DATASET')}"
+    return _join(training.file, model, clip, batch, items)
 
 
 def _trials(trials: Trials | Missing) -> Iterator[tuple[str, str]]:

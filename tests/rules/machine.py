@@ -36,6 +36,7 @@ from envcheck.judge import judge
 from envcheck.kb import load
 from envcheck.report import Report
 from envcheck.rules import RULES, find
+from tests.rules.configs import training
 from tests.rules.datasets import dataset
 from tests.rules.plans import plan
 from tests.rules.proofs import proofs
@@ -235,6 +236,7 @@ def healthy() -> Snapshot:
         trials=proofs(),
         plan=plan(),
         dataset=dataset(),
+        training=training(),
         extensions=Extensions(torch_cxx11_abi=False, packages=()),
         ffmpeg=Ffmpeg(builds=(ffmpeg(),)),
     )
