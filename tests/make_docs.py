@@ -22,6 +22,8 @@ from envcheck.render.matrix_data import render_markdown
 from envcheck.report import Report
 from envcheck.resolve.whatif import Answer
 from envcheck.rules import RULES
+from envcheck.video.listing import Listed
+from envcheck.video.names import Decoded
 from envcheck.watch.pages import query_page
 from envcheck.watch.tick import Tick
 from tests.driver_vars import driver_files
@@ -56,6 +58,8 @@ def generated() -> dict[Path, str]:
         ("fleet", Fleet),
         ("inspection", Inspection),
         ("policy", PolicyFile),
+        ("models", list[Listed]),
+        ("names", list[Decoded]),
         ("report", Report),
         ("snapshot", Snapshot),
         ("tick", Tick),
