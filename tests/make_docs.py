@@ -12,8 +12,8 @@ from envcheck.builds import select, tables
 from envcheck.comparison import Comparison
 from envcheck.diagnosis import Diagnosis
 from envcheck.facts import Snapshot
-from envcheck.inspection import Inspection
 from envcheck.fleet.model import Fleet
+from envcheck.inspection import Inspection
 from envcheck.kb import load
 from envcheck.kb.builds import Build
 from envcheck.pages import all_pages

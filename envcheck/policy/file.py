@@ -71,7 +71,8 @@ def shown(path: str) -> str:
     except (OSError, ValueError):  # the current folder was removed; an empty path
         relative = path
     short = relative if len(relative) < len(path) else path
-    return short.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = short.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text if text.isprintable() else repr(text)
 
 
 def load(path: str) -> Layer:

@@ -53,9 +53,7 @@ def take_snapshot(
         raise UsageError(f"{root} is not a directory")
     host = Host(os.path.realpath(root))
     begun = time.monotonic()
-    results, durations = run_probes(
-        _probes(python, kb, timeout, folders), facts, host, timeout
-    )
+    results, durations = run_probes(_probes(python, kb, timeout, folders), facts, host, timeout)
     durations["total"] = time.monotonic() - begun
     interpreter = results.get("interpreter")
     if python and isinstance(interpreter, Missing) and interpreter.why is Why.ABSENT:
