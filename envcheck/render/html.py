@@ -31,8 +31,9 @@ _ICONS = {
     "ok": f'{_CIRCLE}<path d="m8 12.3 2.8 2.7L16 9.5"/>',
 }
 _ICON = {"fit": "ok", "unfit": "error", "unknown": "warning"}
-# What stands before the findings; proofs and data sets, which may be many lines, come after them.
-_MACHINE = {"host", "container", "driver", "gpus", "cuda", "python", "torch"}
+# Of these there may be many lines: they stand below the findings.
+_LONG = {"trials", "dataset"}
+_SHORT = set(FACT_NAMES) - _LONG
 
 
 def render(report: Report, style: Style) -> str:
@@ -40,9 +41,9 @@ def render(report: Report, style: Style) -> str:
     counts = ", ".join(tally(report))
     parts = [
         _header(report),
-        *_facts("What was found", _only(report.snapshot, _MACHINE)),
+        *_facts("What was found", _without(report.snapshot, _LONG)),
         *_findings(report.findings),
-        *_facts("What was tried", _only(report.snapshot, set(FACT_NAMES) - _MACHINE), "wide"),
+        *_facts("Proofs and data sets", _without(report.snapshot, _SHORT), "wide"),
         "<h2>Every check</h2>",
         *_others(report),
         _footer(report),
@@ -75,9 +76,8 @@ def _tone(words: str) -> str:
     return "ok" if "passed" in words else "error" if "crashed" in words else ""
 
 
-def _only(snapshot: Snapshot, names: set[str]) -> Snapshot:
-    others = {name: NOT_ASKED for name in FACT_NAMES if name not in names}
-    return msgspec.structs.replace(snapshot, **others)
+def _without(snapshot: Snapshot, names: set[str]) -> Snapshot:
+    return msgspec.structs.replace(snapshot, **dict.fromkeys(names, NOT_ASKED))
 
 
 def _facts(title: str, snapshot: Snapshot, kind: str = "") -> Iterator[str]:

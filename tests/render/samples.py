@@ -4,16 +4,15 @@ import datetime
 
 import msgspec
 
-from envcheck.facts import NOT_ASKED, Why
+from envcheck.facts import Snapshot, Why
 from envcheck.finding import ERROR, NOTE, WARNING, Evidence, Finding, Remedy
 from envcheck.report import Crashed, Ignored, Ran, Report, Skipped
 from tests.rules.machine import change, gpu, healthy
 
+SHOWN = ("host", "container", "driver", "gpus", "cuda", "python", "torch")
 MACHINE = change(
-    healthy(),
-    taken="2026-11-21T10:00:00Z",
+    Snapshot(taken="2026-11-21T10:00:00Z", **{name: getattr(healthy(), name) for name in SHOWN}),
     gpus__devices=tuple(gpu(i, sm="7.0", name="Tesla V100-SXM2-16GB") for i in range(4)),
-    trials=NOT_ASKED,
 )
 CUDA = "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html"
 
