@@ -8,6 +8,7 @@ from envcheck.cli import (
     dataset,
     doctor,
     explain,
+    fix,
     fleet,
     gpu_watch,
     inspect,
@@ -32,6 +33,7 @@ app.command(name="inspect")(inspect.inspect)
 app.command(name="snapshot")(snapshot.snapshot)
 app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)
+app.command(name="fix")(fix.fix)
 app.command(name="fleet")(fleet.fleet)
 app.command(name="mcp")(mcp.mcp)
 app.add_typer(builds.builds, name="builds")

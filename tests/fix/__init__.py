@@ -1,0 +1,1 @@
+"""Tests of the remedies' plan and of what carries it out."""
