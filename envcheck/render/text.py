@@ -18,7 +18,7 @@ def render(report: Report, style: Style) -> str:
     lines = [*_found(report, style), ""]
     for finding in report.findings:
         lines += [*_finding(finding, style), ""]
-    lines += list(_undecided(report, style))
+    lines += [*_ignored(report, style), *_undecided(report, style)]
     lines += list(_open(report, style))
     lines += list(_last(report, style))
     return "\n".join(lines) + "\n"
@@ -53,6 +53,16 @@ def _finding(finding: Finding, style: Style) -> Iterator[str]:
     yield from style.wrap(f"Fix: {mend(remedy)}", "  ", "       ")
     for command in remedy.commands:  # never wrapped: it must work when pasted
         yield style.paint(f"    {plain(command)}", "bold")
+
+
+def _ignored(report: Report, style: Style) -> Iterator[str]:
+    for one in report.ignored:
+        found = one.finding
+        head = f"{found.code} {found.name} [{found.subject}] is ignored until {one.until}"
+        for line in style.wrap(f"{head}: {one.reason} ({one.where})", "", "  "):
+            yield style.paint(line, "dim")
+    if report.ignored:
+        yield ""
 
 
 def _undecided(report: Report, style: Style) -> Iterator[str]:
@@ -90,7 +100,9 @@ def _last(report: Report, style: Style) -> Iterator[str]:
     parts = tally(report)
     if "total" in report.durations:
         parts.append(f"{report.durations['total']:.2f} s")
+    first, *others = style.wrap(f"{report.verdict}: {', '.join(parts)}", "", "  ")
     verdict = style.paint(report.verdict, "bold", _VERDICT[report.verdict])
-    yield f"{verdict}: {', '.join(parts)}"
+    yield verdict + first.removeprefix(report.verdict)
+    yield from others
     if report.findings:
         yield style.paint(f"envcheck explain {plain(report.findings[0].code)} tells more", "dim")
