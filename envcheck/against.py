@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from envcheck.errors import UsageError
 from envcheck.facts import (
     NOT_ASKED,
     Container,
@@ -73,18 +72,17 @@ def _only(snapshot: Snapshot) -> Snapshot:
 
 
 def _said(kb: Knowledge, gpu: Sequence[str], driver: str | None) -> Snapshot:
-    from envcheck.resolve.whatif import ask
+    from envcheck.resolve.whatif import card, known_driver
 
-    cards = ask(kb, gpu=gpu, driver=driver).machine.gpus if gpu else ()
-    if driver is not None and not gpu and kb.drivers.branch_of(_number(driver)) is None:
-        raise UsageError(f"--driver {driver}: older than every branch known")
+    cards = [card(name, kb) for name in gpu]
+    driver = known_driver(driver, kb) if driver else None
     sources = {"*": SAID}
     return Snapshot(
         origin="flags",
         gpus=Gpus(
             devices=tuple(
-                Gpu(index=index, name=card.name or NOT_ASKED, sm=card.sm)
-                for index, card in enumerate(cards)
+                Gpu(index=index, name=one.name or NOT_ASKED, sm=one.sm)
+                for index, one in enumerate(cards)
             ),
             sources=sources,
         )
@@ -96,13 +94,3 @@ def _said(kb: Knowledge, gpu: Sequence[str], driver: str | None) -> Snapshot:
         host=Host(platform="linux", sources=sources),
         container=Container(runtime=None, wsl=0, jetson=None, sources=sources),
     )
-
-
-def _number(text: str) -> str:
-    from envcheck.kb import VersionError, order
-
-    try:
-        order(text)
-    except VersionError as error:
-        raise UsageError(f"--driver {error}") from error
-    return text

@@ -13,10 +13,14 @@ def doctor(
     sysroot: options.Sysroot = None,
     snapshot: options.SnapshotFile = None,
     report: options.ReportFile = None,
+    plan: options.PlanFile = None,
+    part: options.Part = "",
+    gpu: options.Gpu = [],  # noqa: B006 - typer hands over a list of its own
+    driver: options.DriverVersion = None,
     fmt: options.Printed = Format.text,
     output: options.Output = None,
     fail_on: options.Threshold = FailOn.error,
-    select: options.Select = [],  # noqa: B006 - typer hands over a list of its own
+    select: options.Select = [],  # noqa: B006
     ignore: options.Ignore = [],  # noqa: B006
     exit_zero: options.ExitZero = False,
     timeout: options.Timeout = 10.0,
@@ -38,6 +42,10 @@ def doctor(
         sysroot=sysroot,
         snapshot=snapshot,
         report=report,
+        plan=plan,
+        part=part,
+        gpu=gpu,
+        driver=driver,
         select=select,
         ignore=ignore,
         fail_on=Severity(fail_on.value),

@@ -59,6 +59,24 @@ ReportFile = Annotated[
         " error messages around them; '-' reads stdin.",
     ),
 ]
+PlanFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Judge what a Dockerfile, compose.yaml, requirements.txt, environment.yml,"
+        " pyproject.toml, uv.lock or pylock.toml would install, on this machine, on --snapshot's"
+        " or on --gpu and --driver.",
+    ),
+]
+Part = Annotated[
+    str, typer.Option(metavar="NAME", help="With --plan: a stage, or a compose file's service.")
+]
+Gpu = Annotated[
+    list[str], typer.Option(metavar="NAME", help='With --plan: the host\'s GPU, "RTX 5090".')
+]
+DriverVersion = Annotated[
+    str | None, typer.Option("--driver", metavar="VERSION", help="With --plan: the host's driver.")
+]
 Printed = Annotated[Format, typer.Option("--format", help="How to print the report.")]
 Output = Annotated[
     str | None,

@@ -75,7 +75,7 @@ def ask(
     Raises:
         UsageError: an option that makes no sense, alone or with the others.
     """
-    cards = tuple(_card(name, kb) for name in gpu) + tuple(_bare(text, kb) for text in sm)
+    cards = tuple(card(name, kb) for name in gpu) + tuple(_bare(text, kb) for text in sm)
     local = here.machine if here else Machine()
     if not cards and not local.gpus:
         found = "this machine has no NVIDIA GPU that answers: " if here else ""
@@ -84,7 +84,7 @@ def ask(
         )
     machine = Machine(
         gpus=cards or local.gpus,
-        driver=_driver(driver, kb) if driver else local.driver,
+        driver=known_driver(driver, kb) if driver else local.driver,
         python=_python(python) if python else local.python,
         glibc=_number("--glibc", glibc) if glibc else local.glibc,
         platform=_platform(platform, cards, here, kb),
@@ -146,7 +146,12 @@ def _row(one: Judged, request: Request, kb: Knowledge, extra: tuple[str, ...]) -
     )
 
 
-def _card(name: str, kb: Knowledge) -> Card:
+def card(name: str, kb: Knowledge) -> Card:
+    """The GPU of that name.
+
+    Raises:
+        UsageError: no such GPU is known, or several are called so.
+    """
     match = kb.gpu_by_name(name)
     if match.gpu is not None:
         return Card(match.gpu.name, match.gpu.sm)
@@ -170,7 +175,12 @@ def _bare(text: str, kb: Knowledge) -> Card:
     return Card(None, sm)
 
 
-def _driver(text: str, kb: Knowledge) -> str:
+def known_driver(text: str, kb: Knowledge) -> str:
+    """A driver version as it is written.
+
+    Raises:
+        UsageError: no version, or older than every branch known.
+    """
     version = _number("--driver", text)
     if kb.drivers.branch_of(version) is None:
         oldest = kb.drivers.branches[0].branch

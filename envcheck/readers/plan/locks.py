@@ -51,13 +51,14 @@ def read_uv_lock(text: str, name: str, draft: Draft) -> None:
         PlanError: not such a file.
     """
     draft.files.append(name)
-    root = _toml(text, name)
+    root, places = _toml(text, name), _places(text)
     for row in _rows(root, "package"):
         source = row.get("source")
         if isinstance(source, dict) and ("virtual" in source or "editable" in source):
             continue
         index = source.get("registry", "") if isinstance(source, dict) else ""
-        _locked(row, name, text, draft, "uv", index if isinstance(index, str) else "")
+        where = f"{name}:{places.get(str(row.get('name')), 1)}"
+        _locked(row, where, draft, "uv", index if isinstance(index, str) else "")
 
 
 def read_pylock(text: str, name: str, draft: Draft) -> None:
@@ -67,22 +68,20 @@ def read_pylock(text: str, name: str, draft: Draft) -> None:
         PlanError: not such a file.
     """
     draft.files.append(name)
+    places = _places(text)
     for row in _rows(_toml(text, name), "packages"):
         index = row.get("index", "")
-        _locked(row, name, text, draft, "pip", index if isinstance(index, str) else "")
+        where = f"{name}:{places.get(str(row.get('name')), 1)}"
+        _locked(row, where, draft, "pip", index if isinstance(index, str) else "")
 
 
-def _locked(
-    row: dict[str, Any], name: str, text: str, draft: Draft, installer: str, index: str
-) -> None:
+def _locked(row: dict[str, Any], where: str, draft: Draft, installer: str, index: str) -> None:
     package, version = row.get("name"), row.get("version")
     if not isinstance(package, str) or not isinstance(version, str):
         return
     marker = row.get("marker", "")
     if isinstance(marker, str) and re.search(r"sys_platform\s*==\s*['\"](?:win32|darwin)", marker):
         return
-    said = f'name = "{package}"'
-    where = f"{name}:{_line(text, said)}"
     indexes = (index,) if index else ()
     urls = " ".join(
         str(wheel.get("url", "")) for wheel in _rows(row, "wheels") if isinstance(wheel, dict)
@@ -130,6 +129,15 @@ def _table(root: dict[str, Any], name: str) -> dict[str, Any]:
 def _rows(root: dict[str, Any], name: str) -> list[dict[str, Any]]:
     value = root.get(name)
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _places(text: str) -> dict[str, int]:
+    """The line of each package's name in a lock file."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith('name = "'):
+            found.setdefault(line[8:].partition('"')[0], number)
+    return found
 
 
 def _line(text: str, words: str) -> int:
