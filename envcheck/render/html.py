@@ -80,7 +80,7 @@ def _without(snapshot: Snapshot, names: set[str]) -> Snapshot:
     return msgspec.structs.replace(snapshot, **dict.fromkeys(names, NOT_ASKED))
 
 
-def _facts(title: str, snapshot: Snapshot, kind: str = "") -> Iterator[str]:
+def _facts(title: str, snapshot: Snapshot, kind: str = "short") -> Iterator[str]:
     lines = "".join(
         f"<dt>{text(label)}</dt><dd>{text(said)}</dd>" for label, said in summary(snapshot)
     )
