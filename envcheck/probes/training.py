@@ -9,7 +9,7 @@ from envcheck.errors import UsageError
 from envcheck.facts import Missing, Why
 from envcheck.facts.training import Checkpoint, NeededFile, Training
 from envcheck.probes.host import Host
-from envcheck.readers.checkpoint import PEEK, read_checkpoint
+from envcheck.video.checkpoint import PEEK, read_checkpoint
 from envcheck.video.config import read_config
 from envcheck.video.config_text import LIMIT
 from envcheck.video.defaults import Defaults, as_text, published, read_defaults

@@ -29,7 +29,8 @@ def render(rows: Sequence[Listed], style: Style, *, sorted_rows: bool = False) -
     """
     if not rows:
         return "No published model fits.\n"
-    width = max(len(row.name) for row in rows)
+    titles = {DATASETS.get(row.model.dataset, row.model.dataset) for row in rows}
+    width = max(*(len(row.name) for row in rows), *(len(title) - 1 for title in titles))
     lines = list(_flat(rows, width, style) if sorted_rows else _tables(rows, width, style))
     lines += ["", *style.wrap(f"{len(rows)} checkpoints. {LEGEND}", "")]
     if not style.verbose:

@@ -248,7 +248,7 @@ def _words(part: Part, slowfast: bool) -> str:
 def _near(text: str) -> str:
     spelled = [spelling for word in _known().part for spelling in word.spell]
     spelled += [f"R{depth}" for depth in _known().depths.built]
-    near = difflib.get_close_matches(text.upper(), spelled, 1)
+    near = difflib.get_close_matches(text.upper(), spelled, 1, cutoff=0.65)
     return f"; is it {near[0]}?" if near else ""
 
 
@@ -274,6 +274,7 @@ def _no_model(name: str) -> str:
     names = {config.name.casefold(): config.name for config in configs()}
     names |= {known.casefold(): known for known in architectures()}
     near = difflib.get_close_matches(name.casefold(), names, 3, cutoff=0.5)
+    if near:
+        return f"{name!r} names no model: did you mean {', '.join(names[one] for one in near)}?"
     models = [word.spell[0] for word in _known().part if word.kind_of == "model"]
-    hint = f"did you mean {', '.join(names[one] for one in near)}? " if near else ""
-    return f"{name!r} names no model: {hint}A name holds one of {', '.join(models)}"
+    return f"{name!r} names no model; names hold one of {', '.join(models)}"

@@ -15,7 +15,7 @@ from envcheck.facts import Training
 from envcheck.finding import NOTE, WARNING, Severity
 from envcheck.report import Report
 from envcheck.training import check_config
-from tests.readers.test_checkpoint import archive, state
+from tests.video.test_checkpoint import archive, state
 
 CONFIG = """\
 TRAIN:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envcheck.readers.checkpoint import PEEK, read_checkpoint
+from envcheck.video.checkpoint import PEEK, read_checkpoint
 
 # What torch.save wrote before its files were archives, a pickle each.
 LEGACY = [0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001}]
