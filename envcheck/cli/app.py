@@ -16,6 +16,7 @@ from envcheck.cli import (
     models,
     preflight,
     smoke,
+    smoke_ffmpeg,
     snapshot,
 )
 
@@ -38,6 +39,7 @@ app.command(name="fleet")(fleet.fleet)
 app.command(name="mcp")(mcp.mcp)
 app.add_typer(builds.builds, name="builds")
 app.add_typer(gpu_watch.app, name="gpu-watch")
+smoke.app.command(name="ffmpeg")(smoke_ffmpeg.ffmpeg)
 app.add_typer(smoke.app, name="smoke")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(models.app, name="models")

@@ -12,7 +12,7 @@ Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 class Limit(Row, frozen=True, kw_only=True):
     """The largest right `measured` of a kind of proof."""
 
-    of: NonEmpty  # "result fp32": deviations of the exact result; "video": levels of 255
+    of: NonEmpty  # "result fp32": in deviations of the exact result; "video", "frames …": levels
     value: float
 
 
@@ -59,6 +59,14 @@ class SmokeTable:
             of.removeprefix("result "): value
             for of, value in self.limits.items()
             if of.startswith("result ")
+        }
+
+    def frames(self) -> dict[str, float]:
+        """What happened to video frames → the largest right difference, in levels of 255."""
+        return {
+            of.removeprefix("frames "): value
+            for of, value in self.limits.items()
+            if of.startswith("frames ")
         }
 
     def slow_below(self, gpu: str, rate: str) -> float | None:

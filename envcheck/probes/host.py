@@ -233,6 +233,9 @@ class Host:
         except subprocess.TimeoutExpired:
             _kill(child)
             return failed(f"{argv[0]} gave no answer within {timeout:g} s")
+        except KeyboardInterrupt:  # the child has a session of its own: Ctrl-C does not reach it
+            _kill(child)
+            raise
         if not (out.finished(1.0) and err.finished(1.0)):
             _kill(child)  # a grandchild holds the pipe
         return Ran(code, out.text(), err.text())

@@ -71,6 +71,8 @@ def torch_import_fails(trials: Trials, python: PythonEnv | Missing) -> Iterator[
 
     Sources: https://pytorch.org/get-started/locally/
     """
+    if trials.target == "ffmpeg":
+        raise NotApplicable
     for trial in trials.trials:
         if isinstance(trial, Missing) or trial.check != "import":
             continue
@@ -146,7 +148,7 @@ def no_gpu_proved(trials: Trials) -> Iterator[Finding]:
     known = [trial for trial in trials.trials if isinstance(trial, Trial)]
     if not any(trial.status == "ok" for trial in known):
         raise NotApplicable
-    if trials.target == "architectures":  # counted: nothing was computed anywhere
+    if trials.target in ("architectures", "ffmpeg"):  # counted only; has a check of its own
         raise NotApplicable
     if any(trial.device.startswith("cuda:") for trial in known):
         return

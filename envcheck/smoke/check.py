@@ -28,6 +28,7 @@ BACKGROUND = ("host", "environment", "container", "driver", "gpus", "python", "t
 PROBE_LIMIT = 10.0  # seconds, before the proofs begin
 
 Prove = Callable[[str, Knowledge], Trials]
+ProveHere = Callable[[Snapshot, Knowledge], Trials | Missing]
 
 
 def check_torch(
@@ -109,16 +110,37 @@ def _report(
     select: Sequence[str],
     ignore: Sequence[str],
 ) -> Report:
+    """The report on proofs that run in the patient's Python."""
+
+    def prove_here(snapshot: Snapshot, kb: Knowledge) -> Trials | Missing:
+        return _trials(snapshot, prove, kb)
+
+    return report_on(python, prove_here, BACKGROUND, fail_on, select, ignore)
+
+
+def report_on(
+    python: str | None,
+    prove: ProveHere,
+    background: tuple[str, ...],
+    fail_on: Severity,
+    select: Sequence[str],
+    ignore: Sequence[str],
+) -> Report:
+    """The machine as far as `background` and the rules ask for it, proved, and judged.
+
+    Raises:
+        UsageError: no such check or interpreter.
+    """
     from envcheck.probes.take import take_snapshot
 
     rules = choose(select, ignore, subject="smoke")
     kb = load()
-    facts = dict.fromkeys((*BACKGROUND, *needed_facts(rules)))
+    facts = dict.fromkeys((*background, *needed_facts(rules)))
     facts.pop("trials", None)
     snapshot, durations = take_snapshot(
         python=python, facts=tuple(facts), purpose="run", timeout=PROBE_LIMIT, kb=kb
     )
-    trials = _trials(snapshot, prove, kb)
+    trials = prove(snapshot, kb)
     if isinstance(trials, Trials):
         seconds = sum(trial.seconds for trial in trials.trials if not isinstance(trial, Missing))
         durations = {**durations, "proofs": seconds}
