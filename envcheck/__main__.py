@@ -54,13 +54,15 @@ def run() -> int:
 
 def _refused(error: UsageError) -> int:
     """Says what is wrong; to a monitoring system as a plug-in does, which takes 2 for critical."""
+    from envcheck.render.style import plain
+
     if "nagios" in sys.argv or "--format=nagios" in sys.argv:
         from envcheck.render.nagios import unknown
         from envcheck.report import NAGIOS_UNKNOWN
 
         sys.stdout.write(unknown(str(error)))
         return NAGIOS_UNKNOWN
-    print(f"envcheck: {error}", file=sys.stderr)
+    print("envcheck:", "\n".join(map(plain, str(error).split("\n"))), file=sys.stderr)
     return EXIT_USAGE
 
 

@@ -21,6 +21,7 @@ def write_whole(file: str, text: str, *, private: bool = False) -> None:
     if target.exists() and not target.is_file():  # /dev/stdout, a fifo: nothing to replace
         _straight(target, text)
         return
+    target = Path(os.path.realpath(file))  # a link stays one
     name = ""
     try:
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

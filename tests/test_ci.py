@@ -145,6 +145,22 @@ def test_a_file_is_replaced_whole_or_kept(command: Command, tmp_path: Path) -> N
     assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~umask()
 
 
+def test_a_link_stays_a_link(command: Command, tmp_path: Path) -> None:
+    target, link = tmp_path / "target.xml", tmp_path / "link.xml"
+    target.write_text("old")
+    link.symlink_to(target)
+    file = saved(tmp_path)
+    ran = command("doctor", "--snapshot", file, "--format", "junit", "-o", str(link))
+    assert ran.returncode == 0
+    assert link.is_symlink() and target.read_text().startswith("<?xml")
+
+
+def test_an_error_message_cannot_steer_the_terminal(command: Command) -> None:
+    ran = command("doctor", "--snapshot", "/no\x1b[2J/\udcff\u202e")
+    assert ran.returncode == 2
+    assert ran.stderr == "envcheck: /no\\x1b[2J/\\xdcff\\x202e: No such file or directory\n"
+
+
 def test_a_file_that_cannot_be_written_is_said_below_the_text(
     command: Command, tmp_path: Path
 ) -> None:
