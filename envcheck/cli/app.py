@@ -6,6 +6,7 @@ from envcheck.cli import (
     builds,
     compat,
     dataset,
+    detectron2,
     doctor,
     explain,
     fix,
@@ -31,6 +32,7 @@ app.command(name="doctor")(doctor.doctor)
 app.command(name="preflight")(preflight.preflight)
 app.command(name="explain")(explain.explain)
 app.command(name="inspect")(inspect.inspect)
+app.command(name="detectron2")(detectron2.detectron2)
 app.command(name="snapshot")(snapshot.snapshot)
 app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)

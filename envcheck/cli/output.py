@@ -37,7 +37,7 @@ def finish(
         text = for_actions(report, shown.value, text)
         if shown in (Format.text, Format.github) and (wrong := write_summary(report, os.environ)):
             print(f"envcheck: {wrong}", file=sys.stderr)
-    _put(text, data=shown in DATA)
+    put(text, data=shown in DATA)
     if to_file:
         from envcheck.files import write_whole
 
@@ -46,7 +46,8 @@ def finish(
     raise typer.Exit(0 if exit_zero else code)
 
 
-def _put(text: str, *, data: bool) -> None:
+def put(text: str, *, data: bool) -> None:
+    """Print a text that ends in a newline; `data`: it is read by programs."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot encode is written as an escape
         sys.stdout.reconfigure(encoding="utf-8" if data else None, errors="backslashreplace")
     sys.stdout.write(text)

@@ -43,7 +43,8 @@ _ROW = re.compile(
 )
 _GPU = re.compile(r"GPU ([\d,]{1,60})\s+(\S.*)")
 _ARCH = re.compile(r"\(arch=([\d.]+)\)")
-_FLAG = re.compile(r"(?:sm_)?(\d[\d.]*a?)")
+_FLAG = re.compile(r"(?:sm_)?(\d[\d.]*)([af]?)(\+PTX)?")
+_BROKEN = ("failed to import", "not built correctly")  # of the row detectron2._C
 _PLUS = re.compile(r"- (CUDA Runtime) (\d{1,2}\.\d{1,2})|(code=sm_\d{2,3}a?)")
 _TORCH = re.compile(r"(\d[\w.+-]{2,80})(?:\s+@.*)?")
 
@@ -151,19 +152,21 @@ def _extensions(rows: dict[str, str]) -> "Extensions | Missing":
     flags = rows.get("detectron2 arch flags", "")
     if not compiler and not flags:
         return NOT_ASKED
-    if "failed to import" in rows.get("detectron2._c", ""):
-        return NOT_ASKED  # of such a library the table says nothing
+    if any(words in rows.get("detectron2._c", "") for words in _BROKEN):
+        return NOT_ASKED  # of such a library the table says nothing: its compilers are the system's
     cuda = re.search(r"(\d{1,2})\.\d{1,2}", compiler)
-    sass = _architectures(flags)
+    sass, ptx = _architectures(flags)
     without = "not available" in compiler.lower()
     file = CompiledFile(
         path="detectron2/_C.so",
         links_torch=True,
         cudart=cuda[1] if cuda else None,
         uses_cuda=bool(cuda or sass or not without),
-        fatbins=1 if sass else 0,
+        fatbins=1 if sass or ptx else 0,
         sass=sass,
+        ptx=ptx,
         missing=(),
+        cuda_compiler=cuda[0] if cuda else "",
     )
     version = re.match(r"\d[\w.+]{0,40}", rows.get("detectron2", ""))
     extension = Extension(
@@ -177,7 +180,8 @@ def _symptoms(rows: dict[str, str], torch: "TorchBuild | Missing") -> tuple[Symp
     if isinstance(torch, Missing) or not isinstance(torch.cuda, str):
         return ()
     named = rows.get("detectron2 cuda compiler", rows.get("cuda compiler", ""))
-    failed = "failed to import" in rows.get("detectron2._c", "") + rows.get("detectron2", "")
+    said = rows.get("detectron2._c", "") + rows.get("detectron2", "")
+    failed = any(words in said for words in _BROKEN)
     compiler = re.search(r"(\d{1,2})\.\d{1,2}", named or (rows.get("nvcc", "") if failed else ""))
     if compiler is None or compiler[0] == torch.cuda:
         return ()
@@ -189,11 +193,19 @@ def _symptoms(rows: dict[str, str], torch: "TorchBuild | Missing") -> tuple[Symp
     return tuple(words.inferred(name, "report-compiler-differs", line) for name in names)
 
 
-def _architectures(flags: str) -> tuple[str, ...]:
+def _architectures(flags: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Machine code and PTX of a list such as "8.0, 9.0a, 12.0+PTX"."""
+    sass: list[str] = []
+    ptx: list[str] = []
     if "/" in flags or "cuobjdump" in flags:
-        return ()
-    dotted = (_dotted(flag) for flag in re.split(r"[,;\s]+", flags) if _FLAG.fullmatch(flag))
-    return tuple("sm_" + sm.replace(".", "") for sm in dotted if sm)
+        return (), ()
+    for flag in re.split(r"[,;\s]+", flags):
+        match = _FLAG.fullmatch(flag)
+        dotted = _dotted(match[1]) if match else ""
+        if match and dotted:
+            number = dotted.replace(".", "") + match[2]
+            (ptx if match[3] else sass).append(f"{'compute' if match[3] else 'sm'}_{number}")
+    return tuple(sass), tuple(ptx)
 
 
 def _dotted(flag: str) -> str:

@@ -15,13 +15,18 @@ _VERDICT = {"fit": "green", "unfit": "red", "unknown": "yellow"}
 
 def render(report: Report, style: Style) -> str:
     """The report as text of at most `style.width` columns, ending in a newline."""
-    lines = [*_found(report, style), ""]
+    return "\n".join((*_found(report, style), "", *judged(report, style))) + "\n"
+
+
+def judged(report: Report, style: Style) -> Iterator[str]:
+    """The lines below what was found: each finding, what could not be judged, the verdict."""
     for finding in report.findings:
-        lines += [*_finding(finding, style), ""]
-    lines += [*_ignored(report, style), *_undecided(report, style)]
-    lines += list(_open(report, style))
-    lines += list(_last(report, style))
-    return "\n".join(lines) + "\n"
+        yield from _finding(finding, style)
+        yield ""
+    yield from _ignored(report, style)
+    yield from _undecided(report, style)
+    yield from _open(report, style)
+    yield from _last(report, style)
 
 
 def _found(report: Report, style: Style) -> Iterator[str]:

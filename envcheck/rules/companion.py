@@ -127,7 +127,7 @@ def _other_cuda(
     if companion.name != name or isinstance(torch.hip, str) or isinstance(torch.xpu, str):
         raise NotApplicable
     ours, theirs = known(torch.cuda), known(companion.cuda)
-    if ours == theirs or (ours and theirs and not _differ(ours, theirs)):
+    if ours == theirs or (ours and theirs and not differ(ours, theirs)):
         return
     if ours is None and name == "torchvision" and theirs is None:
         return
@@ -139,7 +139,7 @@ def _other_cuda(
     )
 
 
-def _differ(one: str, other: str) -> bool:
+def differ(one: str, other: str) -> bool:
     """Whether two CUDA versions differ in what both state; "12" and "12.1" do not."""
     return any(a != b for a, b in zip(one.split("."), other.split("."), strict=False))
 

@@ -6,6 +6,7 @@ One finding a package, of the most precise cause: `linkage.cause_of` decides whi
 from collections.abc import Iterator
 
 from envcheck.facts import (
+    Cuda,
     Driver,
     Environment,
     Extension,
@@ -23,6 +24,7 @@ from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.common import gpu_names, visible
 from envcheck.rules.linkage import (
     abi_name,
+    abi_words,
     cause_of,
     evidence,
     families,
@@ -45,6 +47,7 @@ def extension_built_for_other_torch(
     python: PythonEnv | Missing,
     gpus: Gpus | Missing,
     environment: Environment | Missing,
+    cuda: Cuda | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """A compiled extension needs functions that the installed torch does not have.
@@ -66,9 +69,9 @@ def extension_built_for_other_torch(
     if cause_of(extension, torch) == "other torch":
         yield Finding(
             message=f"{title(extension)} was compiled against another torch than"
-            f" {words(torch.version)}: {unresolved(extension)}.",
+            f" {words(torch.version)}: {unresolved(extension)}.{abi_words(extension)}",
             evidence=evidence(extension),
-            remedy=rebuild(extension, torch, python, gpus, environment, kb),
+            remedy=rebuild(extension, torch, python, gpus, environment, cuda, kb),
         )
 
 
@@ -80,6 +83,7 @@ def cxx11_abi_mismatch(
     python: PythonEnv | Missing,
     gpus: Gpus | Missing,
     environment: Environment | Missing,
+    cuda: Cuda | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """A compiled extension and torch were built with different C++ ABIs of std::string.
@@ -87,7 +91,8 @@ def cxx11_abi_mismatch(
     Why: libstdc++ has two std::string types, chosen when compiling with `_GLIBCXX_USE_CXX11_ABI`.
     The names of functions that take one differ, so torch's are not found:
     `undefined symbol: …Ss…` or `…St7__cxx1112basic_string…`. Torch's own wheels changed from the
-    old to the new one, and conda's builds have long had the new one.
+    old to the new one, and conda's builds have long had the new one. In a mangled name `Ss` stands
+    for the old std::string, as in `parseSchemaOrNameERKSsb`.
 
     Confirm: torch prints True for the new ABI; envcheck prints the extension's.
 
@@ -105,12 +110,13 @@ def cxx11_abi_mismatch(
         ours = known(extensions.torch_cxx11_abi)
         yield Finding(
             message=f"{title(extension)} was compiled with the {abi_name(not ours)}, torch"
-            f" {words(torch.version)} with the {abi_name(ours)}: {unresolved(extension)}.",
+            f" {words(torch.version)} with the {abi_name(ours)}: {unresolved(extension)}."
+            f"{abi_words(extension)}",
             evidence=(
                 *evidence(extension),
                 Evidence("torch.cxx11_abi", words(ours), extensions.source("torch_cxx11_abi")),
             ),
-            remedy=rebuild(extension, torch, python, gpus, environment, kb),
+            remedy=rebuild(extension, torch, python, gpus, environment, cuda, kb),
         )
 
 
@@ -122,6 +128,7 @@ def extension_arch_missing(
     driver: Driver | Missing,
     environment: Environment | Missing,
     python: PythonEnv | Missing,
+    cuda: Cuda | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """A compiled extension holds no GPU code that this GPU runs.
@@ -173,7 +180,7 @@ def extension_arch_missing(
             Evidence(short(file), words((*file.sass, *file.ptx, *file.partial)), file.path)
             for file in lacking[:SHOWN]
         ),
-        remedy=rebuild(extension, torch, python, gpus, environment, kb),
+        remedy=rebuild(extension, torch, python, gpus, environment, cuda, kb),
     )
 
 
@@ -184,6 +191,7 @@ def extension_built_without_cuda(
     gpus: Gpus,
     environment: Environment | Missing,
     python: PythonEnv | Missing,
+    cuda: Cuda | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """A package that has CUDA kernels was compiled without them.
@@ -215,7 +223,7 @@ def extension_built_without_cuda(
             evidence=tuple(
                 Evidence(short(file), "no GPU code", file.path) for file in files[:SHOWN]
             ),
-            remedy=rebuild(extension, torch, python, gpus, environment, kb),
+            remedy=rebuild(extension, torch, python, gpus, environment, cuda, kb),
         )
 
 
@@ -226,6 +234,7 @@ def extension_built_for_other_cuda(
     python: PythonEnv | Missing,
     gpus: Gpus | Missing,
     environment: Environment | Missing,
+    cuda: Cuda | Missing,
     kb: Knowledge,
 ) -> Iterator[Finding]:
     """A compiled extension is linked to another CUDA major version than torch, or torch has none.
@@ -251,13 +260,13 @@ def extension_built_for_other_cuda(
     if cause_of(extension, torch) == "other cuda":
         linked = [file for file in known(extension.files) if other_cuda(file, torch)]
         runtime = next((file.cudart for file in linked if file.cudart not in (None, "static")), "")
-        cuda = or_none(torch.cuda)
+        own = or_none(torch.cuda)
         yield Finding(
             message=f"{title(extension)} is linked to CUDA{f' {runtime}' if runtime else ''}, torch"
-            f" {words(torch.version)} is built for {f'CUDA {cuda}' if cuda else 'no CUDA'}.",
+            f" {words(torch.version)} is built for {f'CUDA {own}' if own else 'no CUDA'}.",
             evidence=tuple(
                 Evidence(f"{short(file)}.cudart", words(file.cudart), file.path)
                 for file in linked[:SHOWN]
             ),
-            remedy=rebuild(extension, torch, python, gpus, environment, kb),
+            remedy=rebuild(extension, torch, python, gpus, environment, cuda, kb),
         )

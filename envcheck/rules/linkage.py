@@ -134,15 +134,29 @@ def unresolved(extension: Extension) -> str:
 
 
 def evidence(extension: Extension) -> tuple[Evidence, ...]:
-    """The missing symbols, a value each."""
+    """The missing symbols, a value each; the first also as the dynamic linker prints it."""
     file = _worst(extension)
+    printed = tuple(Evidence("undefined symbol", name, file.path) for name in file.mangled[:1])
     missing = tuple(Evidence("missing symbol", name, file.path) for name in known(file.missing))
-    return missing or tuple(Evidence("missing library", name, file.path) for name in file.lacks)
+    lacking = tuple(Evidence("missing library", name, file.path) for name in file.lacks)
+    return (*missing, *printed) or lacking
 
 
 def abi_name(new: bool) -> str:
     """One of libstdc++'s two string types."""
     return "C++11 ABI" if new else "C++ ABI before C++11"
+
+
+def abi_words(extension: Extension) -> str:
+    """How mangled names tell of the other std::string, when some of the missing ones do."""
+    file = _worst(extension)
+    if not file.missing_by_abi or file.cxx11_abi is None:
+        return ""
+    sign = "`__cxx11`" if file.cxx11_abi else "`Ss`"
+    return (
+        f" {sign} in {file.missing_by_abi} of their mangled names is std::string of the"
+        f" {abi_name(file.cxx11_abi)}: built with _GLIBCXX_USE_CXX11_ABI={int(file.cxx11_abi)}."
+    )
 
 
 def _worst(extension: Extension) -> CompiledFile:

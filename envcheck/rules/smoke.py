@@ -15,7 +15,10 @@ NAMED = (
     "not_finite", "no_gradient", "video_unreadable", "checkpoint_mismatch", "checkpoint_holds_code",
     "checkpoint_unsafe", "checkpoint_unreadable",
 )  # fmt: skip
-IMPORTS = ("import", "models_import", "transforms_import", "cuda_init")
+IMPORTS = (
+    "import", "models_import", "transforms_import", "cuda_init",
+    "d2_import", "d2_layers_import", "d2_zoo_import", "d2_op",
+)  # fmt: skip
 
 
 def said(trial: Trial) -> tuple[Evidence, ...]:

@@ -76,6 +76,7 @@ def elf(
     weak_needs: Sequence[str] = (),
     provides: Sequence[str] = (),
     defined: Sequence[str] = (),
+    functions: Mapping[str, bytes] | None = None,
     undefined: Sequence[str] = (),
     weak: Sequence[str] = (),
     hash_style: str = "gnu",
@@ -85,7 +86,9 @@ def elf(
     interpreter: str | None = None,
     stripped: bool = False,
 ) -> bytes:
-    """A shared library. `weak_needs` are versions of `needs` that may be absent."""
+    """A shared library. `weak_needs` are versions of `needs` that may be absent; `functions` are
+    defined symbols with their machine code.
+    """
     word = "Q" if bits == 64 else "I"
     strings = _Strings()
     tags: list[tuple[int, int]] = [(1, strings.add(name)) for name in needed]
@@ -95,12 +98,19 @@ def elf(
     if no_default_folders:
         tags.append((0x6FFFFFFB, 0x800))
 
-    hashed = _in_bucket_order(defined)
+    header_size, segment_size = (64, 56) if bits == 64 else (52, 32)
+    segments = 2 + bool(build_id) + bool(interpreter)
+    out = bytearray(header_size + segment_size * segments)
+    places: dict[str, int] = {}
+    for name, code in (functions or {}).items():
+        places[name] = BASE + len(out)
+        out += code
+    hashed = _in_bucket_order([*defined, *places])
     symbols = [_symbol("", 0, 0, 0, strings, bits)]
     symbols += [_symbol(name, 0x12, 0, 0, strings, bits) for name in undefined]
     symbols += [_symbol(name, 0x22, 0, 0, strings, bits) for name in weak]
     first = len(symbols)
-    symbols += [_symbol(name, 0x12, 5, BASE, strings, bits) for name in hashed]
+    symbols += [_symbol(name, 0x12, 5, places.get(name, BASE), strings, bits) for name in hashed]
     names = [*undefined, *weak, *hashed]
 
     parts: dict[str, tuple[int, bytes]] = {}  # name → dynamic tag that points to it, data
@@ -118,9 +128,6 @@ def elf(
     parts[".dynstr"] = 5, strings.data
     tags.append((10, len(strings.data)))
 
-    header_size, segment_size = (64, 56) if bits == 64 else (52, 32)
-    segments = 2 + bool(build_id) + bool(interpreter)
-    out = bytearray(header_size + segment_size * segments)
     table: list[tuple[str, Section, int]] = []  # name, section, offset
 
     def place(name: str, section: Section) -> int:

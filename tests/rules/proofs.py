@@ -7,6 +7,7 @@ import msgspec
 from envcheck.facts import Snapshot, Trial, Trials
 
 H100 = "NVIDIA H100 80GB HBM3"
+D2 = "/venv/lib/python3.11/site-packages/detectron2/_C.cpython-311-x86_64-linux-gnu.so"
 
 
 def proofs() -> Trials:
@@ -55,6 +56,22 @@ def proofs() -> Trials:
             Trial(
                 name="training step", check="train", status="ok", device="cuda:0",
                 measured=0.95, limit=1.0,
+            ),
+            Trial(
+                name="import detectron2._C", check="d2_import", status="ok", device="cuda:0",
+                details={"file": D2},
+            ),
+            Trial(
+                name="import detectron2.layers", check="d2_layers_import", status="ok",
+                device="cuda:0",
+            ),
+            Trial(
+                name="import detectron2.model_zoo", check="d2_zoo_import", status="ok",
+                device="cpu",
+            ),
+            Trial(
+                name="ROIAlign", check="d2_op", status="ok", device="cuda:0",
+                measured=4e-6, limit=1e-4,
             ),
         ),
     )  # fmt: skip
