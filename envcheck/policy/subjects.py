@@ -43,8 +43,8 @@ NVIDIAS = {
 }
 # Fields that hold a version without saying so in their name.
 VERSIONS = (
-    "cuda", "glibc", "glibc_needed", "glibcxx", "glibcxx_needed", "hip", "jetson", "kernel",
-    "libstdcxx_glibcxx", "sm", "xpu",
+    "cuda", "cuda_compiler", "cudart", "glibc", "glibc_needed", "glibcxx", "glibcxx_needed", "hip",
+    "installed", "jetson", "kernel", "libstdcxx_glibcxx", "nvenc_driver", "sm", "xpu",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)  # PEP 508
 _HIDDEN = ("sources", "policy")
@@ -139,8 +139,7 @@ class _Lost(Exception):
 
 def _walk(kind: Any, parts: list[str], way: str) -> "Kind | Literal['list']":
     """What stands at the end of a path that begins in a value of this type."""
-    members = _members(kind)
-    holder = members[0]
+    holder = _holder(kind)
     if not parts:
         return _kind(holder, way.rpartition(".")[2])
     first, *rest = parts
@@ -166,11 +165,11 @@ def _kind(holder: Any, field: str) -> "Kind | Literal['list']":
     return "list" if get_origin(holder) is tuple else "thing"
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
-    """The types a value can have when it is there."""
+def _holder(kind: Any) -> Any:
+    """The type of a value when it is there."""
     union = get_origin(kind) is Union or isinstance(kind, types.UnionType)
     every = get_args(kind) if union else (kind,)
-    return tuple(one for one in every if one not in (Missing, types.NoneType))
+    return next((one for one in every if one not in (Missing, types.NoneType)), object)
 
 
 @lru_cache(maxsize=128)
@@ -189,7 +188,7 @@ def _names() -> Iterator[str]:
 
 
 def _below(path: str, kind: Any) -> Iterator[str]:
-    holder = _members(kind)[0]
+    holder = _holder(kind)
     if not (isinstance(holder, type) and issubclass(holder, msgspec.Struct)):
         yield path
         return
