@@ -158,7 +158,7 @@ def config_refused(training: Training) -> Iterator[Finding]:
     """Settings contradict one another: PySlowFast stops with an AssertionError that names none.
 
     Why: it asserts that the batches divide by the GPUs, that checkpoints are of a type it knows,
-    and that the machine's index is below the number of machines.
+    and that the machine's index is below the number of machines; torch refuses an empty batch.
 
     Confirm: the assertions stand at the end of the file.
 
@@ -180,7 +180,13 @@ def config_refused(training: Training) -> Iterator[Finding]:
             )
         key = f"{split}.BATCH_SIZE"
         batch = training.number(key)
-        if gpus > 0 and batch % gpus:
+        if batch < 1:
+            yield Finding(
+                message=f"{key} is {batch}; it must be 1 or more.",
+                evidence=given(training, key),
+                subject=key,
+            )
+        elif gpus > 0 and batch % gpus:
             more = -(-batch // gpus) * gpus
             yield Finding(
                 message=f"{key} is {batch}; it must divide by NUM_GPUS, {gpus}.",

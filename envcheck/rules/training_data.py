@@ -39,8 +39,9 @@ def batch_larger_than_data(training: Training) -> Iterator[Finding]:
         raise NotApplicable
     items = known(training.items)
     batch, gpus = training.number("TRAIN.BATCH_SIZE"), max(1, training.number("NUM_GPUS"))
-    share = -(-items // (gpus * training.number("NUM_SHARDS"))) if gpus > 1 else items
-    if batch // gpus == 0 or share >= batch // gpus:
+    processes = gpus * max(1, training.number("NUM_SHARDS"))
+    share = -(-items // processes) if gpus > 1 else items
+    if batch < gpus or share >= batch // gpus:
         return
     if training.items_more:
         known(Missing(Why.NOT_ASKED, "the list of training videos is longer than what was counted"))

@@ -97,6 +97,7 @@ def test_tags_and_repeated_keys() -> None:
         ({"TRAIN.CHECKPOINT_TYPE": "pytorchvideo"}, "knows pytorch and caffe2"),
         ({"NUM_GPUS": 3}, "must divide by NUM_GPUS, 3"),
         ({"NUM_SHARDS": 2, "SHARD_ID": 2}, "must be below NUM_SHARDS, 2"),
+        ({"TRAIN.BATCH_SIZE": 0}, "TRAIN.BATCH_SIZE is 0; it must be 1 or more"),
     ],
 )
 def test_settings_that_contradict_one_another(changes: dict[str, Any], words: str) -> None:
@@ -330,7 +331,7 @@ def test_doctor_judges_no_training() -> None:
 
 def test_settings_of_wrong_types_crash_nothing() -> None:
     fact = training()
-    for value in (None, "x", 1.5, [], [1, [2]], {"a": 1}, True):
+    for value in (None, "x", 1.5, [], [1, [2]], {"a": 1}, True, 0, -1, 1 << 62):
         wrong = msgspec.structs.replace(fact, settings=dict.fromkeys(fact.settings, value))
         made = judge(change(healthy(), training=wrong), load(), choose([], [], subject="training"))
         assert not made.crashed

@@ -17,6 +17,7 @@ from envcheck.report import Report
 from envcheck.training import check_config
 from tests.video.test_checkpoint import archive, state
 
+ROOT = Path(__file__).parent.parent.parent
 CONFIG = """\
 TRAIN:
   ENABLE: True
@@ -290,7 +291,7 @@ def test_a_configuration_steers_no_terminal(here: Path) -> None:
 def test_without_pyyaml_it_says_what_to_install(here: Path) -> None:
     (here / "shadow").mkdir()
     (here / "shadow/yaml.py").write_text("raise ImportError('No module named yaml')")
-    ran = check(here, "mine.yaml", PYTHONPATH=str(here / "shadow"))
+    ran = check(here, "mine.yaml", PYTHONPATH=f"{here}/shadow:{ROOT}")
     assert ran.returncode == 2 and "pip install 'envcheck[yaml]'" in ran.stderr
 
 

@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
+import jsonschema
 import pytest
+
+from tests.make_docs import ROOT
 
 
 def models(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -55,6 +58,20 @@ def test_bad_usage_is_one_clear_error(arguments: tuple[str, ...], words: str) ->
     ran = models(*arguments)
     assert ran.returncode == 2 and ran.stdout == ""
     assert words in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments"),
+    [
+        ("models", ("list",)),
+        ("names", ("decode", "slowfast_r50", "SLOW_8x8_R50", "MVITv2_B", "X3D_9x9_mine")),
+    ],
+)
+def test_json_is_as_the_schema_has_it(schema: str, arguments: tuple[str, ...]) -> None:
+    held = json.loads(models(*arguments, "--format", "json").stdout)
+    wanted = json.loads((ROOT / f"envcheck/schema/{schema}.json").read_text())
+    assert held
+    jsonschema.validate(held, wanted)
 
 
 def test_verify_without_torch_says_so() -> None:
