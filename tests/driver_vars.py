@@ -115,6 +115,7 @@ def _drivers(kb: Knowledge) -> str:
     for one in kb.drivers.fabrics:
         fabric.setdefault(one.origin, []).append(
             {
+                "os": one.os,
                 "first_branch": one.first_branch,
                 "last_branch": one.last_branch,
                 "packages": one.packages,

@@ -72,8 +72,11 @@ def driver_plan(machine: Data, wishes: Data, drivers: Data, knowledge: Data) -> 
         closed = any(gpu["open_modules"] == "unsupported" for gpu in gpus) or not row.get("open")
         modules = "proprietary" if closed else "open"
     names = _packages(row, modules, wishes["packages"])
-    fabric = _fabric(drivers["fabric"], ORIGINS[wishes["origin"]], branch, gpus)
-    fabric = fabric if machine["nvswitches"] else ""
+    fabric = ""
+    if machine["nvswitches"]:
+        rows_here = drivers["fabric"].get(ORIGINS[wishes["origin"]], [])
+        here = [one for one in rows_here if machine["os"].startswith(one["os"] or "")]
+        fabric = _fabric(here, branch, gpus)
     findings = []
     if branch not in offered and not (wishes["mirror"] and row):
         findings.append(gone(branch, offered, machine, wishes["origin"], drivers, knowledge))
@@ -262,8 +265,8 @@ def _packages(row: Data, modules: str, amount: str) -> str:
     return names if modules == "open" else names.replace("-open", "")
 
 
-def _fabric(rows: Data, origin: str, branch: int, gpus: list[Data]) -> str:
-    for row in rows.get(origin, []):
+def _fabric(rows: list[Data], branch: int, gpus: list[Data]) -> str:
+    for row in rows:
         if (row["first_branch"] or 0) <= branch <= (row["last_branch"] or branch):
             fifth = any(gpu["sm"].startswith("10.") for gpu in gpus)
             return " ".join(filter(None, (row["packages"], row["nvlink5"] if fifth else None)))

@@ -208,11 +208,20 @@ def unattended(machine):
     return value not in ("0", "no", "false")
 
 
-def headers(machine, kernel):
-    """The running kernel's headers: "installed", "known" or "unknown to apt"; None: no lists."""
+def lists_complete(machine):
+    """Whether apt has the package lists of every source it is configured with; None: no apt."""
+    asked = machine.ask("apt-get", "update", "--print-uris")
+    if asked is None or asked[0]:
+        return None
+    names = re.findall(r"(?m)^'\S+' (\S+)", asked[1])
+    return all(os.path.exists("/var/lib/apt/lists/" + name) for name in names)
+
+
+def headers(machine, kernel, complete):
+    """The running kernel's headers: "installed", "known" or "unknown to apt"; None: not said."""
     if os.path.exists(machine.path(f"/lib/modules/{kernel}/build/Makefile")):
         return "installed"
-    if not [name for name in machine.names("/var/lib/apt/lists") if name.endswith("Packages")]:
+    if not complete:
         return None
     asked = machine.ask("apt-cache", "show", "--no-all-versions", "linux-headers-" + kernel)
     if asked is None:
@@ -255,6 +264,7 @@ def main():
     version, flavor = loaded(machine)
     held, broken = packages(machine)
     kernel = machine.read("/proc/sys/kernel/osrelease", 256) or os.uname().release
+    complete = lists_complete(machine)
     glibc = os.confstr("CS_GNU_LIBC_VERSION") if machine.live else None
     module.exit_json(
         changed=False,
@@ -270,7 +280,8 @@ def main():
             "mok_enrolled": mok_enrolled(machine),
             "module_version": version,
             "module_flavor": flavor,
-            "headers": headers(machine, kernel),
+            "headers": headers(machine, kernel, complete),
+            "lists_complete": complete,
             "jobs": jobs(machine),
             "held": held,
             "broken": broken,

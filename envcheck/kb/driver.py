@@ -49,6 +49,7 @@ class Fabric(Row, frozen=True, kw_only=True):
     """Fabric Manager and NSCQ, which must be of the driver's version on NVSwitch machines."""
 
     origin: Literal["nvidia", "distro"]
+    os: str | None = None  # only for this ID of os-release
     first_branch: int | None = None
     last_branch: int | None = None
     packages: NonEmpty

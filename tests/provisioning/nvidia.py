@@ -14,6 +14,10 @@ KERNEL = "6.1.0-40-amd64"
 FOLDER = {"x86_64": "x86_64", "aarch64": "sbsa"}[platform.machine()]
 DISTRO = {"bookworm": "debian12", "trixie": "debian13"}
 UNIT = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+PERSISTENCED = {
+    "/usr/bin/nvidia-persistenced": "#!/bin/sh\n",
+    "/lib/systemd/system/nvidia-persistenced.service": UNIT,
+}
 EFI = "/sys/firmware/efi/efivars/{}-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 H100, RTX_5090, GTX_1080_TI, V100, B200 = "2330", "2b85", "1b06", "1db4", "2901"
@@ -56,7 +60,7 @@ def ubuntu_driver(version: str) -> list[Deb]:
         _deb(f"nvidia-driver-{branch}-open", full, f"libnvidia-compute-{branch} (= {full})", **one),
         _deb(f"libnvidia-compute-{branch}", full, "nvidia-persistenced"),
         *_common(full),
-        *_fabric(f"{version}-1"),
+        *_fabric(f"{version}-1", "" if branch == "580" else f"-{branch}"),
     ]
 
 
@@ -149,20 +153,19 @@ def dkms() -> Deb:
 
 
 def _common(full: str) -> list[Deb]:
-    service = {"/lib/systemd/system/nvidia-persistenced.service": UNIT}
     return [
         Deb("nvidia-modprobe", full, files={"/usr/bin/nvidia-modprobe": "#!/bin/sh\n"}),
-        Deb(
-            "nvidia-persistenced",
-            full,
-            files={"/usr/bin/nvidia-persistenced": "#!/bin/sh\n", **service},
-        ),
+        Deb("nvidia-persistenced", full, files=PERSISTENCED),
     ]
 
 
-def _fabric(full: str) -> list[Deb]:
+def _fabric(full: str, suffix: str = "") -> list[Deb]:
     service = {"/lib/systemd/system/nvidia-fabricmanager.service": UNIT}
-    return [Deb("nvidia-fabricmanager", full, files=service), Deb("libnvidia-nscq", full)]
+    debs = []
+    for name, files in (("nvidia-fabricmanager", service), ("libnvidia-nscq", {})):
+        one = {"Provides": f"{name}-any", "Conflicts": f"{name}-any", "Replaces": f"{name}-any"}
+        debs.append(Deb(f"{name}{suffix}", full, one, files))
+    return debs
 
 
 def _deb(name: str, version: str, depends: str = "", **fields: str) -> Deb:

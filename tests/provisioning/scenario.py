@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,26 @@ class Root:
             check=check,
             env={"PATH": path, "HOME": "/root", "LANG": "C.UTF-8"},
         )
+
+    @contextmanager
+    def start(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """A program that runs in the root meanwhile, once it has printed a line."""
+        running = subprocess.Popen(
+            ["chroot", str(self.path), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert running.stdout is not None
+            running.stdout.readline()
+            yield running
+        finally:
+            running.communicate()  # closes its standard input, which ends it
+
+    def resize(self, megabytes: int) -> None:
+        """Give the machine's disk another size."""
+        mount("-o", f"remount,size={megabytes}m", str(self.work / "layers"))
 
     def file(self, path: str) -> Path:
         """Where a path of the machine is on this one."""
