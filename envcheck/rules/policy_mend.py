@@ -8,6 +8,9 @@ import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from envcheck.compat import cuda_for_driver
 from envcheck.facts import (
     Clause,
     Distribution,
@@ -33,6 +36,7 @@ Mend = Callable[[Requirement, Any, Snapshot, Knowledge], Remedy | None]
 MIB, GIB = 1 << 20, 1 << 30
 NEARLY = 0.94  # of the memory asked for: a card sold as 80 GB has 79.6 GiB, one as 16 GB has 15.0
 LEAST = (">=", ">", "==", "~=")
+_PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,5}", re.ASCII)  # what drivers and CUDA are called
 
 
 def mend(requirement: Requirement, value: Any, snapshot: Snapshot, kb: Knowledge) -> Remedy | None:
@@ -116,17 +120,8 @@ def _torch(requirement: Requirement, value: Any, snapshot: Snapshot, kb: Knowled
 def _driver(
     requirement: Requirement, value: Any, snapshot: Snapshot, kb: Knowledge
 ) -> Remedy | None:
-    from envcheck.policy.meet import met
-
     needed = _least(requirement, value)
-    if needed is None:
-        return None
-    s = snapshot
-    remedy = newer_driver(kb, s.gpus, s.host, s.driver, needed)
-    after = next((one.value for one in remedy.effects if one.path == "driver.version"), None)
-    if after is not None and met(requirement, after) is not True:
-        return None
-    return on_host(remedy, s.container)
+    return None if needed is None else _newer_driver(requirement, needed, snapshot, kb)
 
 
 def _driver_for_cuda(
@@ -134,10 +129,25 @@ def _driver_for_cuda(
 ) -> Remedy | None:
     cuda = _least(requirement, value)
     toolkit = kb.cuda.toolkit(cuda) if cuda else None
-    if toolkit is None:
-        return None
+    return None if toolkit is None else _newer_driver(requirement, toolkit.linux, snapshot, kb)
+
+
+def _newer_driver(
+    requirement: Requirement, needed: str, snapshot: Snapshot, kb: Knowledge
+) -> Remedy | None:
+    """A driver of at least that version, when it is what was asked for and not too new for it."""
+    from envcheck.policy.meet import met
+
     s = snapshot
-    return on_host(newer_driver(kb, s.gpus, s.host, s.driver, toolkit.linux), s.container)
+    remedy = newer_driver(kb, s.gpus, s.host, s.driver, needed)
+    after = {effect.path: effect.value for effect in remedy.effects}
+    if "driver.version" in after:
+        cuda = cuda_for_driver(after["driver.version"], kb=kb)
+        after |= {"driver.cuda": cuda} if cuda else {}
+        if met(requirement, after.get(requirement.path)) is not True:
+            return None
+    effects = tuple(Effect(path, value) for path, value in after.items())
+    return on_host(msgspec.structs.replace(remedy, effects=effects), s.container)
 
 
 def _least(requirement: Requirement, value: Any) -> str | None:
@@ -145,7 +155,7 @@ def _least(requirement: Requirement, value: Any) -> str | None:
     from envcheck.policy.values import version
 
     texts = [str(c.value).removesuffix(".*") for c in requirement.clauses if c.operator in LEAST]
-    if not texts or not all(re.fullmatch(r"\d+(\.\d+)*", text, re.ASCII) for text in texts):
+    if not texts or not all(_PLAIN.fullmatch(text) for text in texts):
         return None
     least = max(texts, key=version)
     return least if not isinstance(value, str) or version(value) < version(least) else None

@@ -276,6 +276,19 @@ def test_a_driver_that_is_new_enough() -> None:
     assert not mended("driver >= 570", in_docker()).commands
 
 
+@pytest.mark.parametrize(
+    "requirement",
+    ["driver == 9999999999999999999999", "driver >= 1!600", "driver == 600rc1", "cuda >= 99"],
+)
+def test_a_driver_nobody_has(requirement: str) -> None:
+    assert unmet(requirement).remedy is None
+
+
+@pytest.mark.parametrize("requirement", ["driver >= 9999", "cuda >= 13"])
+def test_a_driver_is_named_or_there_is_none(requirement: str) -> None:
+    assert mended(requirement).text
+
+
 def test_shm_of_the_size_asked_for() -> None:
     assert mended("shm >= 300GiB").commands == ("sudo mount -o remount,size=300g /dev/shm",)
     assert mended("shm >= 307201MiB").commands == ("sudo mount -o remount,size=307201m /dev/shm",)
