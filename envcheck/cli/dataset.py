@@ -31,6 +31,7 @@ def ava(
     ),
     frames: bool = typer.Option(True, help="Compare the frames on disk with the lists."),
     fmt: options.Printed = Format.text,
+    output: options.Output = None,
     fail_on: options.Threshold = FailOn.error,
     select: options.Select = [],  # noqa: B006 - typer hands over a list of its own
     ignore: options.Ignore = [],  # noqa: B006
@@ -64,4 +65,4 @@ def ava(
             ignore=ignore,
             fail_on=Severity(fail_on.value),
         )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

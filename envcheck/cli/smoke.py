@@ -129,3 +129,50 @@ def slowfast(
         ignore=ignore,
     )
     finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)
+
+
+@app.command()
+def pyslowfast(
+    repo: str = typer.Option(..., metavar="DIR", help="A checkout of PySlowFast."),
+    cfg: str | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="The configuration whose model is built: a file, or its name below the checkout's"
+        " configs. Default: Kinetics/SLOWFAST_4x16_R50.yaml.",
+    ),
+    python: str | None = PYTHON,
+    device: str = DEVICE,
+    timeout: float = typer.Option(
+        300.0, min=0.1, metavar="SECONDS", help="Time limit of the proofs on each device."
+    ),
+    fmt: Format = FORMAT,
+    output: Output = None,
+    fail_on: FailOn = FAIL_ON,
+    select: list[str] = SELECT,
+    ignore: list[str] = IGNORE,
+    exit_zero: bool = EXIT_ZERO,
+    verbose: bool = VERBOSE,
+) -> None:
+    """Prove a PySlowFast checkout: imports, one model built and run. Names the patches it needs.
+
+    The checkout's code is run, in a process of its own; nothing in it is written.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
+    3 nothing could be proved.
+    """
+    from envcheck.finding import Severity
+    from envcheck.smoke.check import check_pyslowfast
+    from envcheck.smoke.pyslowfast import checkout
+    from envcheck.smoke.run import on_stderr
+
+    report = check_pyslowfast(
+        checkout(repo, cfg),
+        python=python,
+        device=device,
+        timeout=timeout,
+        progress=on_stderr,
+        fail_on=Severity(fail_on.value),
+        select=select,
+        ignore=ignore,
+    )
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

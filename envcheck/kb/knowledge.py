@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envcheck.kb.known_issues import IssueTable
     from envcheck.kb.names import GpuMatch
     from envcheck.kb.packages import PackageTable
+    from envcheck.kb.pyslowfast import PyslowfastTable
     from envcheck.kb.smoke import SmokeTable
     from envcheck.kb.torch import TorchTable
 
@@ -107,6 +108,13 @@ class Knowledge:
         from envcheck.kb.ffmpeg import FfmpegFile, FfmpegTable
 
         return FfmpegTable(self._read("ffmpeg.toml", FfmpegFile))
+
+    @cached_property
+    def pyslowfast(self) -> "PyslowfastTable":
+        """Patches for a PySlowFast checkout, and what its imports are installed by."""
+        from envcheck.kb.pyslowfast import PyslowfastFile, PyslowfastTable
+
+        return PyslowfastTable(self._read("pyslowfast.toml", PyslowfastFile))
 
     @cached_property
     def smoke(self) -> "SmokeTable":

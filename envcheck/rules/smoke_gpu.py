@@ -6,7 +6,7 @@ from envcheck.facts import Trial
 from envcheck.finding import ERROR, WARNING, Evidence, Finding, Remedy
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
-from envcheck.rules.smoke import IMPORTS, NAMED, failed_by, said, wrong
+from envcheck.rules.smoke import IMPORTS, NAMED, NUMERIC, failed_by, said, wrong
 
 
 @rule("SMK008", severity=ERROR, subject="smoke")
@@ -25,6 +25,8 @@ def gpu_lost_under_work(trial: Trial) -> Iterator[Finding]:
 
     Sources: https://docs.nvidia.com/deploy/xid-errors/index.html
     """
+    if trial.check == "cuda_init":
+        raise NotApplicable  # nothing was done yet: cuda_start_fails
     if failed_by(trial, "gpu_lost", "gpu_fault"):
         yield Finding(
             message=f"{trial.label} ended in a GPU error: {trial.detail}",
@@ -161,7 +163,9 @@ def proof_fails(trial: Trial) -> Iterator[Finding]:
     """
     if trial.check in IMPORTS or trial.reason in NAMED or trial.status == "skipped":
         raise NotApplicable
-    if trial.check.startswith("ffmpeg_"):
+    if trial.reason in ("not_finite", "no_gradient") and trial.check in NUMERIC:
+        raise NotApplicable
+    if trial.check.startswith(("ffmpeg_", "repo")):
         raise NotApplicable  # checks of their own
     if trial.status == "failed":
         yield Finding(

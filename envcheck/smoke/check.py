@@ -20,6 +20,7 @@ from envcheck.smoke.jobs import (
     prove_torch,
 )
 from envcheck.smoke.prover import check_device
+from envcheck.smoke.pyslowfast import Checkout, prove_pyslowfast
 from envcheck.smoke.run import Progress
 from envcheck.video.catalogue import architecture, architectures
 
@@ -76,6 +77,30 @@ def check_slowfast(
         limits = kb.smoke.results()
         video_limit = kb.smoke.limits["video"]
         return prove_slowfast(executable, device, wish, limits, video_limit, timeout, progress)
+
+    return _report(python, prove, fail_on, select, ignore)
+
+
+def check_pyslowfast(
+    checkout: Checkout,
+    *,
+    python: str | None,
+    device: str,
+    timeout: float,
+    progress: Progress,
+    fail_on: Severity = ERROR,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """The report on a PySlowFast checkout: its imports, one model built and run.
+
+    Raises:
+        UsageError: no such device or check.
+    """
+    device = check_device(device)
+
+    def prove(executable: str, kb: Knowledge) -> Trials:
+        return prove_pyslowfast(executable, device, checkout, timeout, progress)
 
     return _report(python, prove, fail_on, select, ignore)
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from envcheck.facts import Trials
-from envcheck.smoke.prover import Prover, gpus_of, wants_gpu
+from envcheck.smoke.prover import Prover, devices_of, gpus_of, wants_gpu
 from envcheck.smoke.run import Progress
 from envcheck.video.catalogue import (
     CLIP,
@@ -90,14 +90,8 @@ def prove_slowfast(
 ) -> Trials:
     """A video model on every GPU that is asked for, or on the CPU where there is none."""
     prover = Prover(python, "smoke_slowfast.py", timeout, progress)
-    devices: tuple[str, ...] = ("cpu",)
-    if wants_gpu(device):
-        asked = prover.prove("cpu", {"ask_cuda": True})
-        devices = gpus_of(device, asked) or ("cpu",)
-        if not any(trial.check == "import" and trial.status == "ok" for trial in asked):
-            devices = ()
     options = _slowfast(wish, limits, video_limit)
-    for number, name in enumerate(devices):
+    for number, name in enumerate(devices_of(device, prover)):
         prover.prove(name, options if number == 0 else {**options, "count": ()})
     return Trials(target=wish.architecture.name, trials=prover.trials())
 

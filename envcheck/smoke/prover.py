@@ -76,3 +76,16 @@ def gpus_of(device: str, found: tuple[Trial, ...]) -> tuple[str, ...]:
         for name in trial.details
         if name.startswith("cuda:")
     )
+
+
+def devices_of(device: str, prover: Prover) -> tuple[str, ...]:
+    """What to prove a model on: every GPU asked for, the CPU where CUDA shows none.
+
+    Asks CUDA through the prover's script; none at all where torch cannot be imported.
+    """
+    if not wants_gpu(device):
+        return ("cpu",)
+    asked = prover.prove("cpu", {"ask_cuda": True})
+    if not any(trial.check == "import" and trial.status == "ok" for trial in asked):
+        return ()
+    return gpus_of(device, asked) or ("cpu",)

@@ -7,6 +7,7 @@ import pytest
 
 from envcheck.facts import NOT_ASKED, Gpus, Snapshot, Trial, Trials, absent
 from envcheck.rules import choose
+from envcheck.rules.smoke import NAMED as NAMED_REASONS
 from tests.rules.machine import (
     change,
     fires,
@@ -65,6 +66,29 @@ def test_a_failure_is_one_finding(name: str, reason: str, check: str) -> None:
 def test_an_import_that_kills_the_process_is_one_finding(check: str, reason: str) -> None:
     findings = report(failed(check, reason)).findings
     assert len([finding for finding in findings if finding.severity == "error"]) == 1
+
+
+CHECKS = (
+    "import", "cuda_init", "compute", "memory", "pair", "rate", "models_import",
+    "transforms_import", "parameters", "flops", "build", "golden", "video", "checkpoint", "forward",
+    "throughput", "train", "process", "repo", "repo_import", "repo_config", "repo_build",
+    "repo_forward", "repo_optional",
+)  # fmt: skip
+REASONS = (
+    *NAMED_REASONS, "error", "import_error", "not_finite", "no_gpu_code", "driver_too_old",
+    "missing_library", "no_gpu", "no_golden", "other_output", "cpu_build",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_whatever_fails_is_one_finding(check: str) -> None:
+    for reason in REASONS:
+        trial = Trial(
+            name="x", check=check, status="failed", reason=reason, detail="odd", device="cuda:0"
+        )
+        machine = change(healthy(), trials=Trials(target="torch", trials=(trial,)))
+        found = [f.name for f in report(machine).findings if f.severity != "note"]
+        assert len(found) == 1, (reason, found)
 
 
 def test_each_of_them_fires_and_is_silent() -> None:
