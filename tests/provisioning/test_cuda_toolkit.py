@@ -1,17 +1,21 @@
 """Role cuda_toolkit: runfile and apt, the host compiler, what is refused, what verify catches."""
 
 import hashlib
+import platform
 from pathlib import Path
 
 import pytest
 
 from tests.provisioning.conftest import MakeRoot
-from tests.provisioning.repository import Key, Server
+from tests.provisioning.nvidia import machine as with_repositories
+from tests.provisioning.nvidia import os_release
+from tests.provisioning.repository import Deb, Key, Server
 from tests.provisioning.scenario import Root
-from tests.provisioning.stack import cudart, refusals, runfile, tools
+from tests.provisioning.stack import NVCC, cudart, refusals, runfile, tools
 
 pytestmark = pytest.mark.provisioning
 
+ARCH = platform.machine()
 PLAY = """
 - hosts: gpu_machines
   gather_facts: false
@@ -27,7 +31,7 @@ def serve(server: Server, name: str, data: bytes) -> dict[str, object]:
     known = {"file": "cuda.run", "sha256": hashlib.sha256(data).hexdigest()}
     return {
         "cuda_toolkit_runfile_url": f"{server.url}/{name}",
-        "cuda_toolkit_extra_runfiles": {"12.1.1": {"x86_64": known}},
+        "cuda_toolkit_extra_runfiles": {"12.1.1": {ARCH: known}},
         "cuda_toolkit_min_free_gib": 0.01,
     }
 
@@ -110,7 +114,7 @@ def test_verify_catches_a_compiler_that_does_not_compile(
 
 
 def test_older_host_compiler_on_ubuntu_24_04(machine: Root, server: Server, tmp_path: Path) -> None:
-    ubuntu(machine, "24.04", "noble")
+    os_release(machine, "ubuntu", "24.04", "Ubuntu 24.04")
     machine.vars.update(serve(server, "cuda-whole", runfile(cudart(tmp_path))))
     run = machine.play(PLAY)
     assert not run.failed, run.output
@@ -123,8 +127,8 @@ def test_older_host_compiler_on_ubuntu_24_04(machine: Root, server: Server, tmp_
 def test_refused_before_anything_changes(machine: Root, server: Server) -> None:
     served = serve(server, "cuda-none", b"")
     other = dict(served, cuda_toolkit_runfile_url=f"{server.url}/nowhere")
-    wrong = {"12.1.1": {"x86_64": {"file": "cuda.run", "sha256": "0" * 64}}}
-    nothing = {"12.1.1": {"x86_64": {"file": "cuda.run"}}}
+    wrong = {"12.1.1": {ARCH: {"file": "cuda.run", "sha256": "0" * 64}}}
+    nothing = {"12.1.1": {ARCH: {"file": "cuda.run"}}}
     cases: list[tuple[dict[str, object], str]] = [
         ({"cuda_toolkit_versions": ["12.1"]}, "give full releases such as 12.1.1"),
         ({"cuda_toolkit_versions": ["99.1.0"]}, "Known are 8.0"),
@@ -162,9 +166,51 @@ def test_debian_13_compiles_with_a_newer_release_only(
     assert run.changed == []
 
 
-def ubuntu(root: Root, release: str, name: str) -> None:
-    """Make the root call itself Ubuntu."""
-    lines = f'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="{release}"\n'
-    root.file("/etc/os-release").unlink()
-    root.write("/etc/os-release", lines + f"VERSION_CODENAME={name}\nUBUNTU_CODENAME={name}\n")
-    root.write("/etc/lsb-release", f"DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE={release}\n")
+def test_apt_on_ubuntu_22_04(scenario: MakeRoot, server: Server, key: Key, tmp_path: Path) -> None:
+    root = scenario()
+    os_release(root, "ubuntu", "22.04", "Ubuntu 22.04")
+    with_repositories(root, server, key, packages(cudart(tmp_path)), distro="ubuntu2204")
+    driver = Deb("cuda-drivers", "580.95.05-1")
+    source = tools(server, "cuda-apt-tools", key, [driver]).source
+    root.write("/etc/apt/sources.list.d/tools.list", source)
+    root.run("apt-get", "update")
+    root.run("apt-get", "-qy", "install", "cuda-drivers")
+
+    checked = root.play(PLAY, check=True)
+    assert not checked.failed, checked.output
+    assert "cuda-toolkit-12-1" not in root.packages()
+    side_by_side = {"cuda_toolkit_versions": ["12.1.1", "12.4.1"]}
+    first = root.play(PLAY, vars=side_by_side)
+    assert not first.failed, first.output
+    assert root.packages()["cuda-toolkit-12-1"] == "12.1.1-1"
+    assert "g++" in root.packages()
+    assert "release 12.4" in root.run("/usr/local/cuda-12.4/bin/nvcc", "--version").stdout
+    assert root.run("bash", "-lc", "echo $CUDA_HOME").stdout.strip() == "/usr/local/cuda-12.1"
+    again = root.play(PLAY, vars=side_by_side)
+    assert (again.failed, again.changed) == (False, []), again.output
+    other = root.play(PLAY, vars={**side_by_side, "cuda_toolkit_default": "12.4.1"})
+    assert not other.failed, other.output
+    assert "/usr/local/cuda-12.4/lib64" in root.run("ldconfig", "-p").stdout
+    assert root.packages()["cuda-drivers"] == "580.95.05-1"
+
+
+def packages(library: bytes) -> list[Deb]:
+    """Toolkits as NVIDIA packs them, and the metapackage that brings a newer driver."""
+    debs = [
+        Deb("cuda-drivers", "615.10-1"),
+        Deb("cuda-12-1", "12.1.1-1", fields={"Depends": "cuda-drivers (>= 615)"}),
+    ]
+    for version in ("12.1.1", "12.4.1"):
+        release = version.rpartition(".")[0]
+        name, place = release.replace(".", "-"), f"/usr/local/cuda-{release}"
+        nvcc = NVCC.replace("RELEASE", release)
+        depends = f"cuda-compiler-{name} (>= {version})"
+        debs += [
+            Deb(f"cuda-toolkit-{name}", f"{version}-1", fields={"Depends": depends}),
+            Deb(
+                f"cuda-compiler-{name}",
+                f"{version}-1",
+                files={f"{place}/bin/nvcc": nvcc, f"{place}/lib64/libcudart.so.12": library},
+            ),
+        ]
+    return debs
