@@ -42,13 +42,13 @@ def test_bare_machine(
     root = machine(scenario(release), server, key, debs, distro=DISTRO[release]).root
     before = root.packages()
 
-    check = root.play("provision.yml", tags="driver", check=True)
+    check = root.play("provision.yml", tags="driver", facts=False, check=True)
     assert not check.failed, check.output
     assert check.changed
     assert root.packages() == before
     assert not root.exists("/etc/apt/sources.list.d/nvidia-cuda.sources")
 
-    run = root.play("provision.yml", tags="driver")
+    run = root.play("provision.yml", tags="driver", facts=False)
     assert not run.failed, run.output
     there = root.packages()
     assert there["nvidia-open"] == there["libnvidia-ml1"] == f"{version}-1"
@@ -62,14 +62,15 @@ def test_bare_machine(
     assert not root.exists("/etc/apt/trusted.gpg")
 
     for again in (
-        root.play("provision.yml", tags="driver", check=check) for check in (True, False)
+        root.play("provision.yml", tags="driver", facts=False, check=check)
+        for check in (True, False)
     ):
         assert (again.failed, again.changed) == (False, []), again.output
 
 
 def provision(root: Root, **vars: object) -> Run:
     """The driver's part of provision.yml, which must succeed."""
-    run = root.play("provision.yml", tags="driver", vars=vars)
+    run = root.play("provision.yml", tags="driver", facts=False, vars=vars)
     assert not run.failed, run.output
     return run
 
@@ -119,7 +120,9 @@ def test_nvswitch_machine(scenario: MakeRoot, server: Server, key: Key) -> None:
     good = root.play(verify)
     assert not good.failed, good.output
 
-    wanted = root.play("provision.yml", tags="driver", vars={"nvidia_driver_version": NEW})
+    wanted = root.play(
+        "provision.yml", tags="driver", facts=False, vars={"nvidia_driver_version": NEW}
+    )
     assert wanted.failed
     assert f"there is no nvidia-fabricmanager and no libnvidia-nscq in version {NEW}" in (
         wanted.message
@@ -142,7 +145,9 @@ def test_nvswitch_machine(scenario: MakeRoot, server: Server, key: Key) -> None:
 def test_branch_that_is_gone(scenario: MakeRoot, server: Server, key: Key) -> None:
     box = machine(scenario(), server, key, debian_driver(NEW))
     root, before = box.root, box.root.packages()
-    gone = root.play("provision.yml", tags="driver", vars={"nvidia_driver_branch": 555})
+    gone = root.play(
+        "provision.yml", tags="driver", facts=False, vars={"nvidia_driver_branch": 555}
+    )
     assert gone.failed
     assert "Driver branch 555 is not there" in gone.message
     assert "past its end of life; left the package archives" in gone.message
@@ -159,7 +164,7 @@ def test_repository_that_apt_must_not_trust(
     box = machine(scenario(), server, key, debian_driver(NEW))
     root, before = box.root, box.root.packages()
     box.nvidia.publish((), key=Key(tmp_path / "other"))
-    unsigned = root.play("provision.yml", tags="driver")
+    unsigned = root.play("provision.yml", tags="driver", facts=False)
     assert unsigned.failed
     assert "apt does not accept http://127.0.0.1" in unsigned.message
     assert "NO_PUBKEY" in unsigned.message
@@ -168,14 +173,14 @@ def test_repository_that_apt_must_not_trust(
     box.nvidia.publish(())
     lists = box.nvidia.folder / "Packages"
     lists.write_text(lists.read_text().replace(NEW, "580.126.99"))
-    tampered = root.play("provision.yml", tags="driver")
+    tampered = root.play("provision.yml", tags="driver", facts=False)
     assert tampered.failed
     assert "File has unexpected size" in tampered.message or "Hash Sum" in tampered.message
 
     box.nvidia.publish(())
     wrong = {"nvidia_driver_keyring_sha256": "0" * 64}
     root.file("/var/cache/nvidia-driver/cuda-keyring_1.1-1_all.deb").unlink()
-    keyring = root.play("provision.yml", tags="driver", vars=wrong)
+    keyring = root.play("provision.yml", tags="driver", facts=False, vars=wrong)
     assert keyring.failed
     assert "checksum" in keyring.message
     assert root.packages() == before
@@ -188,13 +193,13 @@ def test_full_disk(scenario: MakeRoot, server: Server, key: Key) -> None:
     meta = {"Depends": "nvidia-driver-cuda, libnvidia-ballast"}
     debs += [Deb("nvidia-open", f"{NEW}-1", meta), ballast]
     root = machine(scenario(megabytes=70), server, key, debs).root
-    refused = root.play("provision.yml", tags="driver")
+    refused = root.play("provision.yml", tags="driver", facts=False)
     assert refused.failed
     assert "disk: Only" in refused.message
     assert refused.changed == []
 
     small = {"preflight_disk": {"/": 1}}
-    full = root.play("provision.yml", tags="driver", vars=small)
+    full = root.play("provision.yml", tags="driver", facts=False, vars=small)
     assert full.failed
     assert "enough free space" in full.message or "No space left" in full.message, full.message
 
@@ -210,7 +215,7 @@ def test_interrupted_run(scenario: MakeRoot, server: Server, key: Key) -> None:
     root = machine(
         scenario(), server, key, [*debs, Deb("libnvidia-ml1", f"{NEW}-1", scripts=fragile)]
     ).root
-    assert root.play("provision.yml", tags="driver").failed
+    assert root.play("provision.yml", tags="driver", facts=False).failed
     assert "libnvidia-ml1" not in root.packages()
     root.write("/etc/power", "")
     again = provision(root)
@@ -238,12 +243,12 @@ def test_restart(scenario: MakeRoot, server: Server, key: Key) -> None:
         "nvidia_driver_boot_time_command": "cat /etc/boots",
     }
     root.vars |= restart
-    without = root.play("provision.yml", tags="driver", check=True)
+    without = root.play("provision.yml", tags="driver", facts=False, check=True)
     assert (without.failed, root.read("/etc/boots")) == (False, "1\n"), without.output
 
     root.write("/etc/module-fails", "")
     root.file("/proc/driver/nvidia/version").unlink()
-    failed = root.play("provision.yml", tags="driver")
+    failed = root.play("provision.yml", tags="driver", facts=False)
     assert failed.failed
     assert root.read("/etc/boots") == "2\n"
     assert "DRV001 driver_not_loaded: the machine was restarted" in failed.message

@@ -53,7 +53,7 @@ def preflight(root: Root, **vars: object) -> Run:
     inventory.write_text(text, encoding="utf-8")
     command = [str(BIN / "ansible-playbook"), "-i", str(inventory), "provision.yml"]
     command += ["--tags", "preflight", "--extra-vars", json.dumps(vars)]
-    return run_ansible(command, root.work)
+    return run_ansible(command, root.work, facts=False)
 
 
 def test_cuda_that_does_not_know_the_gpu(tmp_path: Path) -> None:
