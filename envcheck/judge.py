@@ -44,7 +44,7 @@ def judge(
         findings += _same_together([f for f in counting if f.code == rule.code])
         borrowed += [f for f in counting if f.code != rule.code]
         skips += outcome.skipped
-        if rule.decisive and not outcome.findings:
+        if rule.decisive:
             undecided += outcome.skipped
         if outcome.judged and not outcome.findings:
             passed.append(Ran(rule.code, rule.name))

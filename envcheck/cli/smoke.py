@@ -50,7 +50,7 @@ def torch(
     """Prove torch's operators, each compared with float64, and a GPU's memory and speed.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
-    3 nothing could be proved.
+    3 nothing could be proved, or the proofs were interrupted.
     """
     from envcheck.finding import Severity
     from envcheck.smoke.check import check_torch
@@ -103,7 +103,7 @@ def slowfast(
     """Prove a video model of pytorchvideo, from the video file to the named classes.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
-    3 nothing could be proved.
+    3 nothing could be proved, or the proofs were interrupted.
     """
     from envcheck.finding import Severity
     from envcheck.smoke.check import check_slowfast
@@ -158,7 +158,7 @@ def pyslowfast(
     The checkout's code is run, in a process of its own; nothing in it is written.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
-    3 nothing could be proved.
+    3 nothing could be proved, or the proofs were interrupted.
     """
     from envcheck.finding import Severity
     from envcheck.smoke.check import check_pyslowfast

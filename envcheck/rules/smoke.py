@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from envcheck.facts import Environment, Gpus, Missing, PythonEnv, Trial, Trials
-from envcheck.finding import ERROR, NOTE, Evidence, Finding, Remedy
+from envcheck.facts import Environment, Gpus, Missing, PythonEnv, Trial, Trials, Unknown, failed
+from envcheck.finding import ERROR, NOTE, WARNING, Evidence, Finding, Remedy
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.common import visible
 from envcheck.rules.install import interpreter
@@ -12,11 +12,11 @@ from envcheck.rules.install import interpreter
 PROCESS = ("crashed", "killed", "garbled", "not_started")
 NAMED = (
     *PROCESS, "timeout", "interrupted", "out_of_memory", "gpu_lost", "gpu_fault", "device_absent",
-    "video_unreadable", "checkpoint_mismatch", "checkpoint_holds_code", "checkpoint_unsafe",
-    "checkpoint_unreadable",
+    "not_finite", "no_gradient", "video_unreadable", "checkpoint_mismatch", "checkpoint_holds_code",
+    "checkpoint_unsafe", "checkpoint_unreadable",
 )  # fmt: skip
-# Proofs whose checks say it themselves when the result is no number.
-NUMERIC = ("compute", "pair", "golden", "train")
+NO_NUMBER = ("not_finite", "no_gradient")
+NUMERIC = ("compute", "pair", "golden", "train")  # whose checks say it when they give no number
 IMPORTS = (
     "import", "models_import", "transforms_import", "cuda_init",
     "d2_import", "d2_layers_import", "d2_zoo_import", "d2_op",
@@ -212,11 +212,12 @@ def proof_timed_out(trial: Trial) -> Iterator[Finding]:
         )
 
 
-@rule("SMK006", severity=ERROR, subject="smoke")
+@rule("SMK006", severity=WARNING, subject="smoke", decisive=True)
 def proofs_interrupted(trial: Trial) -> Iterator[Finding]:
     """The proofs were interrupted: what came after is not proved.
 
-    Why: Ctrl-C, or a signal that the shell passed on. The proofs before it stand as they are.
+    Why: Ctrl-C, or a signal that the shell passed on. The proofs before it stand as they are; where
+    none of them failed there is no verdict, and the exit code is 3.
 
     Confirm: the last proof of the list says "ended by Ctrl-C".
 
@@ -230,6 +231,7 @@ def proofs_interrupted(trial: Trial) -> Iterator[Finding]:
             evidence=said(trial),
             subject=trial.label,
         )
+        raise Unknown(failed(f"interrupted during {trial.label}"))
 
 
 @rule("SMK007", severity=ERROR, subject="smoke")

@@ -6,7 +6,9 @@ from envcheck.facts import Trial
 from envcheck.finding import ERROR, WARNING, Evidence, Finding, Remedy
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
-from envcheck.rules.smoke import IMPORTS, NAMED, NUMERIC, failed_by, said, wrong
+from envcheck.rules.smoke import IMPORTS, NAMED, NO_NUMBER, NUMERIC, failed_by, said, wrong
+
+OWN_CHECKS = ("ffmpeg_", "repo", "d2_")  # beginnings of proofs whose failures have checks apart
 
 
 @rule("SMK008", severity=ERROR, subject="smoke")
@@ -161,12 +163,12 @@ def proof_fails(trial: Trial) -> Iterator[Finding]:
 
     Sources: https://pytorch.org/docs/stable/notes/cuda.html
     """
-    if trial.check in IMPORTS or trial.reason in NAMED or trial.status == "skipped":
+    if trial.reason in NO_NUMBER:
+        named = trial.check in (NUMERIC if trial.reason == "not_finite" else ("train",))
+    else:
+        named = trial.check in IMPORTS or trial.reason in NAMED
+    if named or trial.status == "skipped" or trial.check.startswith(OWN_CHECKS):
         raise NotApplicable
-    if trial.reason in ("not_finite", "no_gradient") and trial.check in NUMERIC:
-        raise NotApplicable
-    if trial.check.startswith(("ffmpeg_", "repo")):
-        raise NotApplicable  # checks of their own
     if trial.status == "failed":
         yield Finding(
             message=f"{trial.label} failed: {trial.detail}",

@@ -11,7 +11,7 @@ from envcheck.kb.known_issues import Issue, variant
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.companion import pair
 from envcheck.rules.install import interpreter
-from envcheck.rules.smoke import NAMED
+from envcheck.rules.smoke import NAMED, NO_NUMBER
 
 OPTIONAL = "repo_optional"  # what imports it swallows its error
 SHOWN = 300  # characters of an error's words
@@ -150,7 +150,8 @@ def _failures(trials: Trials) -> Iterator[Trial]:
     for trial in trials.trials:
         if not isinstance(trial, Trial) or not trial.check.startswith("repo"):
             continue
-        if trial.status == "failed" and trial.reason not in NAMED and trial.detail not in seen:
+        elsewhere = trial.reason in NAMED and trial.reason not in NO_NUMBER
+        if trial.status == "failed" and not elsewhere and trial.detail not in seen:
             seen.add(trial.detail)
             yield trial
 

@@ -76,8 +76,12 @@ def test_the_time_limit_ends_it_and_all_it_started(tmp_path: Path) -> None:
     body = f"echo '{BEGIN}'; sleep 600 & echo $! > {mark}; wait"
     (trial,) = trials(python(tmp_path, body), limit=0.5)
     assert trial.reason == "timeout" and "0.5 s" in trial.detail
-    state = Path(f"/proc/{mark.read_text().strip()}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    try:
+        started = os.pidfd_open(int(mark.read_text()))
+    except ProcessLookupError:  # gone already
+        return
+    assert select.select([started], [], [], 60)[0]
+    os.close(started)
 
 
 def test_no_such_interpreter() -> None:
@@ -110,6 +114,6 @@ def test_ctrl_c_is_one_finding(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     report = json.loads(out)
-    errors = [f["name"] for f in report["findings"] if f["severity"] == "error"]
-    assert errors == ["proofs_interrupted"] and process.returncode == 1
+    assert [f["name"] for f in report["findings"]] == ["proofs_interrupted"]
+    assert report["verdict"] == "unknown" and process.returncode == 3
     assert b"Traceback" not in err
