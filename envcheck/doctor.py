@@ -37,6 +37,7 @@ def examine(
     snapshot: str | None = None,
     report: str | None = None,
     plan: str | None = None,
+    image: str | None = None,
     part: str = "",
     gpu: Sequence[str] = (),
     driver: str | None = None,
@@ -47,12 +48,13 @@ def examine(
     policy: Policy | None = None,
 ) -> Report:
     """The report on a machine: this one, another root, a saved snapshot or a pasted text; or on
-    what a plan would make of one.
+    an image or a plan, for a host.
 
     What a policy asks for is looked up because it asks, whichever rules are selected.
 
     Args:
         plan: a file that says what will be installed; `part` is its stage or service.
+        image: an OCI layout or an archive that `docker save` wrote.
         gpu, driver: of the host, instead of what the snapshot or this machine has.
 
     Raises:
@@ -61,14 +63,22 @@ def examine(
     rules = choose(select, ignore)
     kb = load()
     durations: dict[str, float] = {}
-    if plan is not None:
-        if python or sysroot or report:
-            raise UsageError("--plan judges a file: leave out --python, --sysroot and --report")
-        taken = _planned(plan, part, gpu, driver, snapshot, timeout)
+    if plan is not None or image is not None:
+        if sysroot or report or (plan is not None and (python or image)):
+            which = "--plan" if plan is not None else "--image"
+            others = "--sysroot, --report" + (", --python, --image" if plan is not None else "")
+            raise UsageError(f"{which} judges a file for a host: leave out {others}")
+        if image is not None and part:
+            raise UsageError("--part goes with --plan")
+        there = _host(gpu, driver, snapshot, timeout)
+        if plan is not None:
+            taken = _planned(plan, part, there)
+        else:
+            taken = _packed(image or "", there, python, purpose, timeout)
         taken = msgspec.structs.replace(taken, purpose=purpose)
         rules = rules if select else (*rules, *choose([], ignore, subject="plan"))
     elif gpu or driver or part:
-        raise UsageError("--gpu, --driver and --part go with --plan")
+        raise UsageError("--gpu, --driver and --part go with --plan or --image")
     elif snapshot is not None or report is not None:
         if python or sysroot or (snapshot is not None and report is not None):
             raise UsageError(
@@ -93,25 +103,39 @@ def examine(
     return judge(taken, kb, rules, fail_on=fail_on, durations=durations)
 
 
-def _planned(
-    plan: str,
-    part: str,
-    gpu: Sequence[str],
-    driver: str | None,
-    snapshot: str | None,
-    timeout: float,
-) -> Snapshot:
+def _host(gpu: Sequence[str], driver: str | None, snapshot: str | None, timeout: float) -> Snapshot:
+    """The host that an image or a plan is for."""
+    from envcheck.against import host
+
+    saved = None if snapshot is None else read_snapshot(snapshot)
+    return host(load(), gpu=gpu, driver=driver, snapshot=saved, timeout=timeout)
+
+
+def _planned(plan: str, part: str, there: Snapshot) -> Snapshot:
     """What a plan would make of its host."""
-    from envcheck.against import host, platform_of, python_of
+    from envcheck.against import platform_of, python_of
     from envcheck.plans import read_plan
 
-    kb = load()
-    saved = None if snapshot is None else read_snapshot(snapshot)
-    there = host(kb, gpu=gpu, driver=driver, snapshot=saved, timeout=timeout)
     python, base = python_of(there)
-    planned = read_plan(plan, kb, platform=platform_of(base), python=python, part=part)
+    planned = read_plan(plan, load(), platform=platform_of(base), python=python, part=part)
+    return _upon(base, planned)
+
+
+def _packed(
+    image: str, there: Snapshot, python: str | None, purpose: Purpose, timeout: float
+) -> Snapshot:
+    """An image as it would run on its host."""
+    from envcheck.against import python_of
+    from envcheck.images.take import read_image
+
+    taken = read_image(image, load(), python=python, purpose=purpose, timeout=timeout)
+    return _upon(python_of(there)[1], taken)
+
+
+def _upon(base: Snapshot, over: Snapshot) -> Snapshot:
+    together = merge(base, over)
     return msgspec.structs.replace(
-        merge(base, planned), origin="plan", tool=f"envcheck {__version__}"
+        together, origin=over.origin, tool=f"envcheck {__version__}", taken=over.taken
     )
 
 

@@ -77,3 +77,10 @@ def test_nothing_in_the_root_is_run(tmp_path: Path, purpose: str) -> None:
     trace.unlink(missing_ok=True)
     doctor(root(tmp_path, "sm_70"), "--for", purpose)
     assert not trace.exists()
+
+
+def test_a_folder_that_is_there_by_two_names_is_one(tmp_path: Path) -> None:
+    """Every venv on 64-bit Linux has lib64 as a link to lib: its torch is no second one."""
+    at = root(tmp_path, "sm_70")
+    (tmp_path / "venv/lib64").symlink_to("lib")
+    assert "mixed_pip_conda" not in {one["name"] for one in doctor(at)["findings"]}

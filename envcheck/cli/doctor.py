@@ -14,6 +14,7 @@ def doctor(
     snapshot: options.SnapshotFile = None,
     report: options.ReportFile = None,
     plan: options.PlanFile = None,
+    image: options.ImageFile = None,
     part: options.Part = "",
     gpu: options.Gpu = [],  # noqa: B006 - typer hands over a list of its own
     driver: options.DriverVersion = None,
@@ -43,6 +44,7 @@ def doctor(
         snapshot=snapshot,
         report=report,
         plan=plan,
+        image=image,
         part=part,
         gpu=gpu,
         driver=driver,

@@ -68,14 +68,24 @@ PlanFile = Annotated[
         " or on --gpu and --driver.",
     ),
 ]
+ImageFile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Judge a container image without an engine: an OCI layout or archive, or what"
+        " `docker save` wrote; on the same hosts as --plan.",
+    ),
+]
 Part = Annotated[
     str, typer.Option(metavar="NAME", help="With --plan: a stage, or a compose file's service.")
 ]
 Gpu = Annotated[
-    list[str], typer.Option(metavar="NAME", help='With --plan: the host\'s GPU, "RTX 5090".')
+    list[str],
+    typer.Option(metavar="NAME", help='With --plan, --image: the host\'s GPU, "RTX 5090".'),
 ]
 DriverVersion = Annotated[
-    str | None, typer.Option("--driver", metavar="VERSION", help="With --plan: the host's driver.")
+    str | None,
+    typer.Option("--driver", metavar="VERSION", help="With --plan, --image: the host's driver."),
 ]
 Printed = Annotated[Format, typer.Option("--format", help="How to print the report.")]
 Output = Annotated[

@@ -137,6 +137,7 @@ def _from_files(host: Host, executable: str) -> dict[str, Any] | Missing:
         )
         if host.is_dir(folder)
     ]
+    folders = list({host.realpath(folder): folder for folder in reversed(folders)}.values())[::-1]
     arch = "aarch64" if host.glob("/lib/ld-linux-aarch64.so.1") else "x86_64"
     return {
         "version": version,

@@ -5,7 +5,7 @@ Must not know what the rules make of it.
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -40,18 +40,20 @@ def take_snapshot(
     timeout: float,
     kb: Knowledge,
     folders: tuple[str, ...] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> tuple[Snapshot, dict[str, float]]:
     """The snapshot with these facts, and the seconds each probe took.
 
     Args:
         folders: look at the disks of these, too.
+        environ: variables of another root's processes; None: this process's, or none.
 
     Raises:
         UsageError: `root` is not a directory, or `python` names no interpreter.
     """
     if not os.path.isdir(root):
         raise UsageError(f"{root} is not a directory")
-    host = Host(os.path.realpath(root))
+    host = Host(os.path.realpath(root), environ)
     begun = time.monotonic()
     results, durations = run_probes(_probes(python, kb, timeout, folders), facts, host, timeout)
     durations["total"] = time.monotonic() - begun

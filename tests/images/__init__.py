@@ -1,0 +1,1 @@
+"""Tests of container images judged from their files."""
