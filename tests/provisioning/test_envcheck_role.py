@@ -131,6 +131,17 @@ def test_proofs_that_cannot_run(machine: Root) -> None:
     assert "envcheck smoke torch --python /usr/bin/python3" in run.message
 
 
+def test_a_machine_that_does_not_answer(machine: Root) -> None:
+    ssh = machine.work / "ssh"
+    ssh.write_text("#!/bin/sh\necho 'ssh: connect to host: Connection refused' >&2; exit 255\n")
+    ssh.chmod(0o755)
+    machine.vars.update(ansible_connection="ssh", ansible_ssh_executable=str(ssh))
+    run = machine.play("verify.yml")
+    assert run.failed
+    assert "machine does not answer" in run.message
+    assert "Connection refused" in report(machine)["unreachable"]
+
+
 def test_refused(machine: Root, scenario: MakeRoot) -> None:
     missing = [{"name": "none", "python": "/opt/envs/none"}]
     run = machine.play("verify.yml", vars={"envcheck_examine": missing})
