@@ -121,6 +121,7 @@ def verify(
         float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit of the whole count.")
     ] = 300.0,
     fmt: options.Printed = options.Format.text,
+    output: options.Output = None,
     fail_on: options.Threshold = options.FailOn.error,
     select: options.Select = [],  # noqa: B006 - typer hands over a list of its own
     ignore: options.Ignore = [],  # noqa: B006
@@ -145,7 +146,7 @@ def verify(
         select=select,
         ignore=ignore,
     )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)
 
 
 @app.command()
@@ -206,6 +207,7 @@ def check_config(
         ),
     ] = None,
     fmt: options.Printed = options.Format.text,
+    output: options.Output = None,
     fail_on: options.Threshold = options.FailOn.error,
     select: options.Select = [],  # noqa: B006
     ignore: options.Ignore = [],  # noqa: B006
@@ -231,4 +233,4 @@ def check_config(
         select=select,
         ignore=ignore,
     )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)

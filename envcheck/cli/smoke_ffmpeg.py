@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from envcheck.cli.options import ExitZero, FailOn, Format, Ignore, Printed, Select, Threshold
+from envcheck.cli.options import (
+    ExitZero,
+    FailOn,
+    Format,
+    Ignore,
+    Output,
+    Printed,
+    Select,
+    Threshold,
+)
 from envcheck.cli.output import finish
 
 Program = Annotated[
@@ -28,6 +37,7 @@ def ffmpeg(
     device: Device = "all",
     timeout: Timeout = 60.0,
     fmt: Printed = Format.text,
+    output: Output = None,
     fail_on: Threshold = FailOn.error,
     select: Select = [],  # noqa: B006 - typer hands over a list of its own
     ignore: Ignore = [],  # noqa: B006
@@ -55,4 +65,4 @@ def ffmpeg(
         select=select,
         ignore=ignore,
     )
-    finish(report, fmt, verbose=verbose, exit_zero=exit_zero)
+    finish(report, fmt, verbose=verbose, exit_zero=exit_zero, output=output)
