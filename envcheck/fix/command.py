@@ -3,39 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from envcheck.doctor import examine
 from envcheck.errors import UsageError
-from envcheck.fix.paper import FixPlan, plan
-from envcheck.fix.run import Ran, hand_over, keep, playbook_command, run_steps
+from envcheck.fix.paper import plan
+from envcheck.fix.run import hand_over, keep, playbook_command, run_steps
 from envcheck.fix.undo import undo
 from envcheck.kb import load
-from envcheck.report import Report
+from envcheck.mending import Done, Outline, Ran
 from envcheck.rules import choose, codes_of
 
 PLAYBOOK = "provision.yml"
-
-
-class Outline(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done."""
-
-    schema_version: int = 1
-    report: Report
-    plan: FixPlan
-    ansible: str | None  # the command for what needs root
-
-
-class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done, and how the machine is now."""
-
-    schema_version: int = 1
-    plan: FixPlan
-    ran: tuple[Ran, ...]
-    interrupted: bool
-    report: Report  # afterwards
-    undo: tuple[str, ...]
-    before: str  # the file with the machine as it was; "" when nothing was run
 
 
 def outline(codes: tuple[str, ...], wish: dict[str, Any], playbook: str | None) -> Outline:

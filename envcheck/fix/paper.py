@@ -4,50 +4,18 @@ Pure: a remedy says what it does to the Snapshot, and the rules judge the result
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
-
-import msgspec
 
 from envcheck.facts import Snapshot
 from envcheck.facts.paths import PathError, replace
 from envcheck.finding import ERROR, NOTE, WARNING, Finding, Remedy, Severity
 from envcheck.judge import judge
 from envcheck.kb import Knowledge
+from envcheck.mending import FixPlan, How, Refused, Step
 from envcheck.rules.base import Rule
 
-# run: commands of pip, uv or conda that `fix` runs itself; shell: for the user's own shell (a
-# variable, a path); the others as remedies say.
-How = Literal["run", "shell", "root", "reboot", "manual"]
 _WEIGHT = {ERROR: 100, WARNING: 10, NOTE: 1}
 _EASE: dict[How, int] = {"run": 0, "shell": 1, "root": 2, "reboot": 3, "manual": 4}
 _MOST = 50  # steps of one plan
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One remedy, and the findings that it takes away."""
-
-    remedy: Remedy
-    how: How
-    solves: tuple[str, ...]  # codes, the worst first
-    names: tuple[str, ...]  # the same by name
-    subjects: tuple[str, ...]  # of the rules: "torch", "driver"
-    tried: bool  # on paper; else only its own finding is counted
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """A remedy that would break something else."""
-
-    remedy: Remedy
-    code: str
-    breaks: tuple[str, ...]  # codes and names
-
-
-class FixPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What would mend a machine."""
-
-    steps: tuple[Step, ...]
-    refused: tuple[Refused, ...]
-    left: tuple[Finding, ...]  # for which nobody knows a remedy
 
 
 def plan(

@@ -9,12 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from envcheck.errors import UsageError
 from envcheck.facts import Snapshot, encode
 from envcheck.files import write_whole
-from envcheck.fix.paper import Step
+from envcheck.mending import Ran, Step
 
 # Which role of the playbook mends what rules of a subject find.
 TAGS = {
@@ -23,14 +21,6 @@ TAGS = {
     "cuda": "cuda_toolkit",
     "ffmpeg": "ffmpeg_cuda",
 }
-
-
-class Ran(msgspec.Struct, frozen=True):
-    """One command that was run."""
-
-    command: str
-    code: int  # its exit code; 130 when it was interrupted
-    seconds: float
 
 
 def run_steps(steps: tuple[Step, ...], tell: Callable[[str], None]) -> tuple[tuple[Ran, ...], bool]:

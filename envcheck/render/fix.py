@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from envcheck.fix.command import Done, Outline
-from envcheck.fix.paper import Step
+from envcheck.mending import Done, Outline, Step
 from envcheck.render.style import Style, plain
 
 _HOW = {

@@ -7,9 +7,10 @@ import pytest
 
 from envcheck.facts import Distribution, Host, PythonEnv, decode
 from envcheck.finding import ERROR, WARNING, Effect, Finding, Remedy
-from envcheck.fix.paper import FixPlan, how, is_installer, plan
+from envcheck.fix.paper import how, is_installer, plan
 from envcheck.fix.undo import undo
 from envcheck.kb import load
+from envcheck.mending import FixPlan
 from envcheck.rules import choose
 from envcheck.rules.base import Rule, rule
 from tests.rules.machine import change, healthy

@@ -21,7 +21,8 @@ def test_duckdb_answers_the_documented_queries(
     monkeypatch.chdir(tmp_path)
     fleet = judge_fleet([str(MACHINES)])
     Path("fleet.jsonl").write_text(render_lines(fleet))
-    drivers, packages = (duckdb.sql(query).fetchall() for query in QUERIES)
+    connection = duckdb.connect()
+    drivers, packages = (connection.execute(query).fetchall() for query in QUERIES)
     assert sum(count for _, count in drivers) == len(fleet.machines)
     assert (
         "550.54.15",
