@@ -1,0 +1,1 @@
+"""Tests of the ready-made steps: action.yml, ci/ and .pre-commit-hooks.yaml."""
