@@ -1,11 +1,13 @@
 """The ready-made steps install this checkout as they would on a fresh machine."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.ci.runners import ROOT, Action
+from tests.ci.test_gitlab import Job
 from tests.real.conftest import MakeEnv
 
 pytestmark = pytest.mark.real
@@ -43,3 +45,14 @@ def test_the_action_installs_its_own_checkout(
     assert (tmp_path / "temp/envcheck/bin/envcheck").exists()
     assert ran.outputs["exit-code"] == "0"
     assert not list(checkout.rglob("*.egg-info")) and not (checkout / "build").exists()
+
+
+def test_gitlabs_job_installs_what_it_is_told(checkout: Path, tmp_path: Path) -> None:
+    ran = Job(tmp_path).run(
+        ENVCHECK_PACKAGE=str(checkout),
+        ENVCHECK_REQUIRE="cpus >= 1",
+        ENVCHECK_OPTIONS="--select POL",
+        PATH=f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin",
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert not (tmp_path / "work/envcheck.xml").read_text().count("<failure")
