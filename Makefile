@@ -35,6 +35,7 @@ test-provisioning: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.make_docs
 	$(BIN)/python -m tests.make_pictures
+	$(BIN)/python -m tests.manual
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

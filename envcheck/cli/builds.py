@@ -102,8 +102,9 @@ def harvest(
         help="Where the data files go. Default: builds/ of the knowledge base in use.",
     ),
 ) -> None:
-    """Measure torch wheels on the package index that pip is configured with, without downloading
-    them, and write what they hold as data files.
+    """Measure torch wheels on the package index, without downloading.
+
+    The index that pip is configured with; what the wheels hold is written as data files.
 
     Exit codes: 0 all read, 2 wrong usage, 3 a wheel or the index could not be read.
     """

@@ -54,7 +54,9 @@ def compat(
     fmt: Format = typer.Option(Format.text, "--format", help="How to print the answer."),
     every: bool = typer.Option(False, "--all", help="Show every build in the text."),
 ) -> None:
-    """Which torch build runs on a GPU, driver and Python, and the command that installs it.
+    """Find the torch build for a GPU, driver and Python.
+
+    And the command that installs it. The machine need not be at hand.
 
     Exit codes: 0 a build runs, 1 none does, 2 wrong usage.
     """

@@ -40,7 +40,7 @@ def detectron2(
     ),
     verbose: options.Verbose = False,
 ) -> None:
-    """Show what detectron2's own collect_env shows, without importing it, and what is wrong.
+    """Print detectron2's own report without importing it; judge it.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
     3 this machine could not be checked.

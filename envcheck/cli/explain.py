@@ -20,14 +20,16 @@ def explain(
         None, metavar="FILE", help="Look for known problems in an error text; '-' reads stdin."
     ),
     here: bool = typer.Option(
-        False, help="With --log: choose the fix by the versions of this machine's packages."
+        False,
+        "--here",
+        help="With --log: choose the fix by the versions of this machine's packages.",
     ),
     python: str | None = typer.Option(
         None, "--python", metavar="PATH", help="With --here: the interpreter whose packages count."
     ),
     fmt: Format = typer.Option(Format.text, "--format", help="With --log: how to print it."),
 ) -> None:
-    """Print what a finding means, or which known problems an error text shows. Works offline.
+    """Print what a finding means, or what an error text shows. Offline.
 
     Exit codes: 0, also when nothing in the text is known; 2 wrong usage or unreadable input.
     """

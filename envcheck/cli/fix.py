@@ -35,11 +35,11 @@ def fix(
     fmt: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.text,
     timeout: options.Timeout = 10.0,
 ) -> None:
-    """Show what mends the findings, in the order that solves most; --yes runs the safe steps.
+    """Show what mends the findings; --yes runs the safe steps.
 
-    Safe is what changes the examined Python environment only: pip, uv, conda. Each remedy is tried
-    on paper first, and not offered where it would break something else. Exit codes: as doctor's,
-    of the last judgement.
+    In the order that solves most. Safe is what changes the examined Python environment only: pip,
+    uv, conda. Each remedy is tried on paper first, and not offered where it would break something
+    else. Exit codes: as doctor's, of the last judgement.
     """
     from envcheck.errors import EXIT_UNCHECKABLE
     from envcheck.fix.command import mend, outline

@@ -39,10 +39,11 @@ def fleet(
         False
     ),
 ) -> None:
-    """Judge many machines from their snapshots: findings, kinds, outliers, drift.
+    """Judge many machines from their snapshots.
 
-    A file is named after its machine. `.jsonl` holds one a line, named by "host" in it. Exit codes:
-    0 all fit, 1 findings at or above --fail-on, 2 nothing to read, 3 some could not be judged.
+    Findings, kinds of machines, outliers, drift. A file is named after its machine. `.jsonl` holds
+    one a line, named by "host" in it. Exit codes: 0 all fit, 1 findings at or above --fail-on, 2
+    nothing to read, 3 some could not be judged.
     """
     from envcheck.doctor import read_snapshot
     from envcheck.files import write_whole

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 app = typer.Typer(
-    help="Watch GPUs: a live view, streams, recordings, alarms, and nvidia-smi's own queries.",
+    add_completion=False,  # of the whole command line
     rich_markup_mode=None,
     invoke_without_command=True,
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -62,7 +62,7 @@ def gpu_watch(
     ),
     ascii_only: bool = typer.Option(False, "--ascii", help="No signs but ASCII on the screen."),
 ) -> None:
-    """Watch GPUs: a live view, streams, recordings, alarms, and nvidia-smi's own queries.
+    """Watch GPUs: live, as streams, recordings, metrics and alarms.
 
     Exit codes: 0 all was read, 1 an alarm fired, 2 wrong usage, 3 no driver, or a GPU or an alarm
     could not be read.
@@ -107,12 +107,17 @@ def gpu_watch(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 def run(
-    command: list[str] = typer.Argument(metavar="-- COMMAND [ARGUMENT]..."),
+    command: list[str] = typer.Argument(
+        metavar="-- COMMAND [ARGUMENT]...", help="What to run; its options stay its own."
+    ),
     json_file: str | None = typer.Option(
         None, "--json", metavar="FILE", help="Also write the summary to this file."
     ),
 ) -> None:
-    """Run a command and print what it did to the GPUs; exits with the command's own code."""
+    """Run a command and print what it did to the GPUs.
+
+    Exits with the command's own code.
+    """
     from envcheck.watch.run import run as run_command
 
     raise typer.Exit(run_command(command, json_file=json_file))
@@ -123,7 +128,10 @@ def report(
     file: Path = typer.Argument(metavar="FILE", help="A recording made with --record."),
     html: str = typer.Option(..., metavar="FILE", help="Where to write the page; - is stdout."),
 ) -> None:
-    """Write one self-contained HTML page about a recording: timelines, gaps, Xids, processes."""
+    """Write one self-contained HTML page about a recording.
+
+    Timelines, gaps, Xids, processes.
+    """
     from envcheck.watch.report import write
 
     write(file, html)
@@ -147,9 +155,10 @@ def pick(
         [], metavar="CODE", help="Take a GPU in spite of these findings of `doctor`."
     ),
 ) -> None:
-    """Print healthy, idle GPUs for CUDA_VISIBLE_DEVICES; exit 1 when there are too few.
+    """Print healthy, idle GPUs for CUDA_VISIBLE_DEVICES.
 
-    Without --free-memory a GPU is idle only when no process computes on it.
+    Without --free-memory a GPU is idle only when no process computes on it. Exit codes: 0 printed,
+    1 there are too few.
     """
     from envcheck.pick import Wish
     from envcheck.pick import pick as pick_gpus

@@ -29,7 +29,9 @@ def inspect(
         False, "--verbose", "-v", help="Every missing symbol, and libraries of libraries."
     ),
 ) -> None:
-    """Show what compiled files hold and need, without loading them: GPU code, CUDA, torch, glibc.
+    """Show what compiled files hold and need, without loading them.
+
+    GPU code, CUDA, torch, glibc.
 
     Exit codes: 0 read, 2 nothing of that name or nothing compiled, 3 a file could not be read.
     """

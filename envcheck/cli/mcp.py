@@ -4,10 +4,11 @@ from envcheck.cli import options
 
 
 def mcp(python: options.Python = None) -> None:
-    """Serve doctor, compat, explain, inspect and builds to coding assistants, on stdin and stdout.
+    """Serve the commands to coding assistants, on stdin and stdout.
 
-    The Model Context Protocol, with tools that only read. Needs the extra: pip install
-    'envcheck[mcp]'. Exit codes: 0 the client closed, 2 wrong usage or the extra is missing.
+    doctor, compat, explain, inspect and builds, as tools of the Model Context Protocol that only
+    read. Needs the extra: pip install 'envcheck[mcp]'. Exit codes: 0 the client closed, 2 wrong
+    usage or the extra is missing.
     """
     from envcheck.errors import UsageError
 

@@ -34,8 +34,10 @@ AsData = Annotated[Data, typer.Option("--format", help="How to print it.")]
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """Video models: the published ones, their counts proved, their configurations explained and
-    checked. Without a command: the list.
+    """Know video models: list, prove, decode, check-config.
+
+    The published ones, their counts proved, their configurations explained and checked. Without a
+    command: the list.
     """
     if not context.invoked_subcommand:
         print_models()
@@ -79,9 +81,9 @@ def print_models(
         bool, typer.Option("--verbose", "-v", help="Everything known of each model.")
     ] = False,
 ) -> None:
-    """List the published models: clip, parameters, GFLOPs, accuracy, checkpoint. Works offline.
+    """List the published models. Works offline.
 
-    Exit codes: 0 printed, 2 wrong usage.
+    Clip, parameters, GFLOPs, accuracy, checkpoint. Exit codes: 0 printed, 2 wrong usage.
     """
     from envcheck.render.models import render, render_json
     from envcheck.render.style import style_for
@@ -128,8 +130,10 @@ def verify(
     exit_zero: options.ExitZero = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Count parameters and multiply-adds of pytorchvideo's models, in the environment's own Python,
-    against the exact numbers. Nothing is computed: seconds, and no GPU.
+    """Prove the parameters and multiply-adds of models.
+
+    Of pytorchvideo's models in the environment's own Python, against the exact numbers. Nothing is
+    computed: seconds, and no GPU.
 
     Exit codes: 0 all are right, 1 findings, 2 wrong usage, 3 nothing could be counted.
     """
@@ -159,9 +163,9 @@ def decode(
     ],
     fmt: AsData = Data.text,
 ) -> None:
-    """Explain the names of configurations and checkpoints, part by part. Works offline.
+    """Explain names of configurations and checkpoints. Offline.
 
-    What the published configurations of that name really hold is told as well.
+    Part by part. What the published configurations of that name really hold is told as well.
 
     Exit codes: 0 printed, 2 a name that names no model.
     """
@@ -214,9 +218,10 @@ def check_config(
     exit_zero: options.ExitZero = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Check a PySlowFast configuration before the training: its settings, the data and checkpoints
-    it names, the GPUs it asks for. Nothing of it is run. Start it where the training starts:
-    relative paths count from there.
+    """Check a PySlowFast configuration before the training.
+
+    Its settings, the data and checkpoints it names, the GPUs it asks for. Nothing of it is run.
+    Start it where the training starts: relative paths count from there.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or no configuration,
     3 this machine could not be checked.

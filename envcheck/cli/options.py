@@ -104,7 +104,7 @@ Select = Annotated[
 Ignore = Annotated[
     list[str], typer.Option(metavar="CODE", help="Not these codes, names or prefixes.")
 ]
-ExitZero = Annotated[bool, typer.Option(help="Exit with 0 whatever is found.")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")]
 Timeout = Annotated[
     float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit of the whole examination.")
 ]

@@ -21,7 +21,7 @@ FORMAT = typer.Option(Format.text, "--format", help="How to print the report.")
 FAIL_ON = typer.Option(FailOn.error, help="Exit with 1 from this severity on.")
 SELECT = typer.Option([], metavar="CODE", help="Only these codes, names or prefixes.")
 IGNORE = typer.Option([], metavar="CODE", help="Not these codes, names or prefixes.")
-EXIT_ZERO = typer.Option(False, help="Exit with 0 whatever is found.")
+EXIT_ZERO = typer.Option(False, "--exit-zero", help="Exit with 0 whatever is found.")
 VERBOSE = typer.Option(False, "--verbose", "-v", help="Also what could not be judged.")
 
 
@@ -47,7 +47,9 @@ def torch(
     exit_zero: bool = EXIT_ZERO,
     verbose: bool = VERBOSE,
 ) -> None:
-    """Prove torch's operators, each compared with float64, and a GPU's memory and speed.
+    """Prove torch's operators, and a GPU's memory and speed.
+
+    Each operator is compared with float64.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
     3 nothing could be proved, or the proofs were interrupted.
@@ -88,7 +90,7 @@ def slowfast(
     checkpoint: str | None = typer.Option(
         None, metavar="FILE", help="Weights (.pyth); code in the file is never run."
     ),
-    train_step: bool = typer.Option(False, help="Also one training step."),
+    train_step: bool = typer.Option(False, "--train-step", help="Also one training step."),
     timeout: float = typer.Option(
         300.0, min=0.1, metavar="SECONDS", help="Time limit of the proofs on each device."
     ),
@@ -100,7 +102,9 @@ def slowfast(
     exit_zero: bool = EXIT_ZERO,
     verbose: bool = VERBOSE,
 ) -> None:
-    """Prove a video model of pytorchvideo, from the video file to the named classes.
+    """Prove a video model, from the file to the named classes.
+
+    The models are pytorchvideo's own.
 
     Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or unusable input,
     3 nothing could be proved, or the proofs were interrupted.

@@ -44,7 +44,7 @@ def ffmpeg(
     exit_zero: ExitZero = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prove FFmpeg: its own codecs, and NVENC, NVDEC and scale_cuda on every GPU.
+    """Prove FFmpeg: its codecs, and every GPU's NVENC and NVDEC.
 
     A synthetic clip is decoded, scaled and encoded, and its frames compared with what they should
     be. Without a GPU the software part runs, and the report says why the rest could not.

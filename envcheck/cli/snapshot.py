@@ -25,7 +25,7 @@ def snapshot(
         10.0, min=0.1, metavar="SECONDS", help="Time limit of the whole examination."
     ),
 ) -> None:
-    """Write everything known of this machine as JSON, without names and secrets.
+    """Write this machine as JSON, without names and secrets.
 
     `envcheck doctor --snapshot FILE` judges it anywhere; `envcheck diff` compares two. A name is
     replaced by the same pseudonym in every snapshot of one machine. Exit codes: 0 written, 2 wrong
@@ -42,7 +42,7 @@ def diff(
     fmt: Format = typer.Option(Format.text, "--format", help="How to print the differences."),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Every difference."),
 ) -> None:
-    """What differs between two machines; first what changes the verdict.
+    """Show how two machines differ; first what changes the verdict.
 
     Exit codes: 0 the same is found on both, 1 not the same, 2 wrong usage or unreadable input.
     """
