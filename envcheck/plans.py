@@ -17,6 +17,10 @@ KINDS = (
 )
 
 
+class NothingInstalled(UsageError):
+    """The plan can be read, and there is nothing in it to judge."""
+
+
 def read_plan(
     file: str, kb: Knowledge, *, platform: Platform, python: str | None, part: str = ""
 ) -> Snapshot:
@@ -26,6 +30,7 @@ def read_plan(
         part: a Dockerfile's stage or a compose file's service.
 
     Raises:
+        NothingInstalled: a plan of tools' settings only, say.
         UsageError: unreadable, or no such kind of plan.
     """
     from envcheck.readers.plan.resolve import snapshot
@@ -33,7 +38,7 @@ def read_plan(
     draft = _draft(file, part)
     if not draft.asked and draft.image is None:
         noted = f"; not read: {draft.not_read[0]}" if draft.not_read else ""
-        raise UsageError(f"{file}: nothing in it is installed{noted}")
+        raise NothingInstalled(f"{file}: nothing in it is installed{noted}")
     return snapshot(draft, kb, platform, python)
 
 

@@ -15,6 +15,7 @@ from envcheck.cli import (
     inspect,
     mcp,
     models,
+    plans,
     preflight,
     smoke,
     smoke_ffmpeg,
@@ -36,6 +37,7 @@ app.command(name="detectron2")(detectron2.detectron2)
 app.command(name="snapshot")(snapshot.snapshot)
 app.command(name="diff")(snapshot.diff)
 app.command(name="compat")(compat.compat)
+app.command(name="plans")(plans.plans)
 app.command(name="fix")(fix.fix)
 app.command(name="fleet")(fleet.fleet)
 app.command(name="mcp")(mcp.mcp)

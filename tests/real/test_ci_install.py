@@ -1,18 +1,27 @@
 """The ready-made steps install this checkout as they would on a fresh machine."""
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ci.runners import ROOT, Action
+from tests.ci.runners import ROOT, Action, environment
 from tests.ci.test_gitlab import Job
 from tests.real.conftest import MakeEnv
 
 pytestmark = pytest.mark.real
 # What a checkout on a runner has; no caches or environments of this machine.
-CHECKOUT = ("action.yml", "ci", "envcheck", "pyproject.toml", "README.md")
+CHECKOUT = (
+    ".pre-commit-hooks.yaml", "action.yml", "ci", "envcheck", "pyproject.toml", "README.md",
+)  # fmt: skip
+IDENTITY = {
+    f"GIT_{who}_{what}": f"{what}@example.org".lower()
+    for who in ("AUTHOR", "COMMITTER")
+    for what in ("NAME", "EMAIL")
+}
 
 
 @pytest.fixture
@@ -56,3 +65,41 @@ def test_gitlabs_job_installs_what_it_is_told(checkout: Path, tmp_path: Path) ->
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert not (tmp_path / "work/envcheck.xml").read_text().count("<failure")
+
+
+def test_pre_commit_runs_the_hook(checkout: Path, tmp_path: Path, make_env: MakeEnv) -> None:
+    """A repository that uses the hook as documented; a commit with a wrong plan is refused."""
+    pre_commit = make_env("pre-commit>=4") / "bin/pre-commit"
+    environ = environment(
+        PRE_COMMIT_HOME=str(tmp_path / "cache"), GIT_CONFIG_GLOBAL=os.devnull, **IDENTITY
+    )
+
+    def run(*command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command, cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    def git(*words: str, cwd: Path) -> None:
+        ran = run("git", *words, cwd=cwd)
+        assert ran.returncode == 0, ran.stderr
+
+    git("init", "--quiet", cwd=checkout)
+    git("add", "--all", cwd=checkout)
+    git("commit", "--quiet", "--message=x", cwd=checkout)
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    git("init", "--quiet", cwd=repo)
+    commit = run("git", "rev-parse", "HEAD", cwd=checkout).stdout.strip()
+    (repo / ".pre-commit-config.yaml").write_text(
+        f"repos:\n- repo: {checkout}\n  rev: {commit}\n  hooks:\n  - id: envcheck-plans\n"
+        '    args: [--gpu, RTX 5090, --driver, "570.124.06"]\n'
+    )
+    (repo / "Dockerfile").write_text("FROM python:3.11\nRUN pip install torch==2.6.0\n")
+    (repo / "train.py").write_text("import torch\n")
+    git("add", "--all", cwd=repo)
+    refused = run(str(pre_commit), "run", cwd=repo)
+    assert refused.returncode == 1 and "Dockerfile: TCH003 arch_not_in_build" in refused.stdout
+    (repo / "Dockerfile").write_text("FROM python:3.11\nRUN pip install torch==2.8.0\n")
+    git("add", "--all", cwd=repo)
+    taken = run(str(pre_commit), "run", cwd=repo)
+    assert taken.returncode == 0, taken.stdout + taken.stderr
