@@ -260,6 +260,19 @@ def test_the_table_without_torch_still_shows_the_module(tmp_path: Path) -> None:
     assert "torch is not installed" in table["detectron2._C"]
 
 
+def test_a_broken_torch_is_the_one_cause(tmp_path: Path) -> None:
+    whole = {name: data for part in WHOLE for name, data in part.items()}
+    half = {name: data for name, data in whole.items() if not name.endswith("libtorch_cpu.so")}
+    report = examined(tmp_path / "half", half)
+    assert names(report) == {"torch_broken"}
+    assert "broken: " in rows(report)["PyTorch"]
+    gone = {name: data for name, data in whole.items() if not name.startswith(f"{SITE}/torch/")}
+    report = examined(tmp_path / "gone", gone)
+    assert names(report) == {"torch_broken"}
+    table = rows(report)
+    assert table["PyTorch"].startswith("2.4.0+cu121 - broken") and table["Compiler"] == "GCC 11.4.0"
+
+
 def test_inconsistent_cuda_versions_are_named_as_such(tmp_path: Path) -> None:
     parts = (torch(), metadata(), package(module(cuda=12040)))
     report = examined(tmp_path, *parts)

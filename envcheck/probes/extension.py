@@ -32,6 +32,7 @@ from envcheck.probes.requirements import required
 from envcheck.probes.torch_libraries import TorchLibraries
 
 MAX_FILES = 4000  # shared libraries looked at; a scientific environment has some hundred
+MACHINES = ("x86_64", "aarch64")  # torch's wheels are for these
 # torch itself, and the libraries that come with it, are judged by other facts
 _OURS = ("torch", "triton", "pytorch-triton")
 
@@ -53,7 +54,7 @@ def read_extensions(
     if isinstance(python, Missing):
         return python
     folder = torch if isinstance(torch, Missing) else torch.path
-    if isinstance(folder, Missing) and folder.why is not Why.ABSENT:
+    if isinstance(folder, Missing) and folder.why in (Why.FAILED, Why.BLOCKED):
         return folder
     with TorchLibraries(host, "" if isinstance(folder, Missing) else f"{folder}/lib") as libraries:
         reader = _Reader(host, libraries, interpreter, python, kb)
@@ -123,7 +124,8 @@ class _Reader:
             return None
         dist = dists[0] if dists else None
         source, editable = origin(self._host, dist) if dist else ("", False)
-        read = [self._file(path) for path in found.libraries]
+        machine = self._interpreter.platform.rpartition("-")[2]
+        read = [self._file(path, machine) for path in found.libraries]
         stated = dist.version if dist else found.version
         return Extension(
             name=row.package,
@@ -142,11 +144,17 @@ class _Reader:
             else absent("it has no metadata"),
         )
 
-    def _file(self, path: str) -> CompiledFile | DamagedFile | None:
-        """The file as a fact; None for one that does not concern torch."""
+    def _file(self, path: str, machine: str = "") -> CompiledFile | DamagedFile | None:
+        """The file as a fact; None for one that does not concern torch.
+
+        With `machine`, "x86_64", one that is compiled for another is as good as damaged.
+        """
         try:
             with self._files.open(path) as source:
-                compiled = read_compiled(read_elf(source))
+                elf = read_elf(source)
+                if machine and elf.machine != machine and elf.machine in MACHINES:
+                    return DamagedFile(path, f"it is for {elf.machine}, this Python for {machine}")
+                compiled = read_compiled(elf)
         except BinaryError as error:
             return DamagedFile(path, str(error))
         if not compiled.concerns_torch:

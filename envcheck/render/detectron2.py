@@ -91,7 +91,10 @@ def _torch(snapshot: Snapshot) -> Rows:
     if isinstance(torch, Missing):
         yield "PyTorch", "not installed" if torch.why is Why.ABSENT else str(torch)
         return
-    yield "PyTorch", f"{words(torch.version)} @{words(torch.path)}"
+    path = or_none(torch.path)
+    broken = or_none(torch.broken)
+    where = (f" @{path}" if path else "") + (f" - broken: {broken}" if broken else "")
+    yield "PyTorch", f"{words(torch.version)}{where}"
     if isinstance(torch.debug, bool):
         yield "PyTorch debug build", str(torch.debug)
     extensions = snapshot.extensions
@@ -109,7 +112,7 @@ def _gpus(snapshot: Snapshot) -> Rows:
         groups.setdefault(f"{words(gpu.name)}{arch}", []).append(str(gpu.index))
     for name, indices in groups.items():
         yield f"GPU {','.join(indices)}", name
-    if not isinstance(snapshot.driver, Missing):
+    if not isinstance(snapshot.driver, Missing) and isinstance(snapshot.driver.version, str):
         yield "Driver version", words(snapshot.driver.version)
 
 

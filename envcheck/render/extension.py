@@ -42,6 +42,8 @@ def _problem(extension: Extension, torch: TorchBuild | None) -> str:
     file = files[0]
     if torch is None:
         return "torch is not installed"
+    if isinstance(file.missing, Missing) and file.missing.detail:
+        return file.missing.detail
     if file.lacks:
         return f"{', '.join(file.lacks)}: not in torch {words(torch.version)}"
     if file.missing_count:

@@ -259,7 +259,8 @@ def extension_built_for_other_cuda(
         raise NotApplicable
     if cause_of(extension, torch) == "other cuda":
         linked = [file for file in known(extension.files) if other_cuda(file, torch)]
-        runtime = next((file.cudart for file in linked if file.cudart not in (None, "static")), "")
+        stated = (file.cuda_compiler or file.cudart for file in linked)
+        runtime = next((version for version in stated if version not in (None, "static")), "")
         own = or_none(torch.cuda)
         yield Finding(
             message=f"{title(extension)} is linked to CUDA{f' {runtime}' if runtime else ''}, torch"

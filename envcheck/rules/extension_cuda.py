@@ -19,7 +19,7 @@ from envcheck.finding import ERROR, NOTE, Evidence, Finding, Remedy, words
 from envcheck.kb import Knowledge
 from envcheck.rules.base import NotApplicable, rule
 from envcheck.rules.companion import differ
-from envcheck.rules.linkage import title
+from envcheck.rules.linkage import cause_of, title
 from envcheck.rules.rebuild import rebuild
 
 
@@ -56,7 +56,8 @@ def cuda_versions_differ(
     others = [name for name, version in versions.items() if differ(version, wanted)]
     if not others:
         return
-    rebuilt = extension.name in others
+    # Where it cannot be loaded at all, that finding brings the command.
+    rebuilt = extension.name in others and not cause_of(extension, torch)
     yield Finding(
         message="CUDA versions are inconsistent: "
         + ", ".join(f"{name} {version}" for name, version in versions.items())

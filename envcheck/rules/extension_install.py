@@ -121,8 +121,9 @@ def extension_damaged(
 ) -> Iterator[Finding]:
     """The compiled module of a package is no sound library: cut short, empty or something else.
 
-    Why: a full disk, an interrupted copy, or a file of Git LFS that was never fetched. The import
-    ends with `file too short`, `invalid ELF header`, or in a crash.
+    Why: a full disk, an interrupted copy, a file of Git LFS that was never fetched, or a file for
+    another kind of processor. The import ends with `file too short`, `invalid ELF header`, `cannot
+    open shared object file`, or in a crash.
 
     Confirm: it tells whether it is an ELF library.
 

@@ -8,6 +8,7 @@ from envcheck import compat
 from envcheck.facts import CompiledFile, Extension, Gpu, TorchBuild, known, or_none
 from envcheck.finding import Evidence, words
 from envcheck.kb import Knowledge
+from envcheck.rules.base import NotApplicable
 
 Cause = Literal["other torch", "abi", "other cuda", ""]
 _ORDER: tuple[Cause, ...] = ("other torch", "abi", "other cuda")  # the most telling one first
@@ -18,7 +19,10 @@ def cause_of(extension: Extension, torch: TorchBuild) -> Cause:
 
     Raises:
         Unknown: its files, or what torch defines, could not be read.
+        NotApplicable: torch itself is broken, and another check says so.
     """
+    if or_none(torch.broken):
+        raise NotApplicable
     causes = [
         min((_cause(file, torch) for file in group), key=_rank)
         for group in families(known(extension.files))

@@ -57,7 +57,7 @@ def rebuild(
     row = kb.extensions.find(extension.name)
     nvcc, home = _nvcc(torch, cuda)
     settings = _settings(torch, home, archs, row.environment if row else ())
-    options, requirement = _what(extension, row.install if row else "")
+    options, requirement = _what(extension, row.install if row else "", dist)
     compile_it = install_command(python, (requirement,), like=dist, options=options)
     commands = [*_prepared(extension, torch, python, dist, kb), " ".join((*settings, compile_it))]
     again = "Compile it again" if _is_here(extension) else "Compile it"
@@ -115,15 +115,11 @@ def _nvcc(torch: TorchBuild, cuda: Cuda | Missing) -> tuple[str, str]:
     if toolkit:
         return f"{needs}, which is in {toolkit.path}.", toolkit.path
     if here is None:
-        known = f", and none is here: {cuda.nvcc_version}" if _looked(cuda) else ""
-        return f"{needs}{known}.", ""
+        gone = isinstance(cuda.nvcc_version, Missing) and cuda.nvcc_version.why is Why.ABSENT
+        return f"{needs}{', and there is none here' if gone else ''}.", ""
     if here.partition(".")[0] == wanted.partition(".")[0]:
         return f"{needs}; the {here} that is here will do.", ""
     return f"{needs}; the one that is here is {here}: `envcheck doctor --for build`.", ""
-
-
-def _looked(cuda: Cuda) -> bool:
-    return isinstance(cuda.nvcc_version, Missing) and cuda.nvcc_version.why is Why.ABSENT
 
 
 def _settings(torch: TorchBuild, home: str, archs: str, own: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,10 +134,13 @@ def _is_here(extension: Extension) -> bool:
     return bool(extension.path or extension.folder or or_none(extension.files))
 
 
-def _what(extension: Extension, install: str) -> tuple[str, str]:
+def _what(extension: Extension, install: str, dist: Distribution | None) -> tuple[str, str]:
     """pip's options and the requirement that compile this package."""
     if extension.editable:
-        return f"{OPTIONS} -e", extension.origin
+        # Without it an older pip calls `setup.py develop`, which a newer setuptools hands back to
+        # pip with build isolation: No module named 'torch'. uv knows no other way.
+        pep517 = "" if dist and dist.installer == "uv" else " --use-pep517"
+        return f"{OPTIONS}{pep517} -e", extension.origin
     if extension.origin:
         return OPTIONS, extension.origin
     if install:

@@ -32,7 +32,7 @@ def _failed(trial: Trial, check: str) -> bool:
     Raises:
         NotApplicable: it is another check, was skipped, or another check says why it failed.
     """
-    if trial.check != check or trial.status == "skipped" or trial.reason in NAMED:
+    if trial.check != check or trial.status == "skipped" or trial.reason in (*NAMED, "not_finite"):
         raise NotApplicable
     return trial.status == "failed"
 

@@ -151,6 +151,12 @@ def test_a_truncated_module(tmp_path: Path) -> None:
     assert extension.damaged[0].path.endswith(MODULE) and extension.damaged[0].problem
 
 
+def test_a_module_for_another_processor(tmp_path: Path) -> None:
+    extension = found(tmp_path, metadata(), package(module(machine="aarch64")))
+    assert extension.files == ()
+    assert extension.damaged[0].problem == "it is for aarch64, this Python for x86_64"
+
+
 def test_without_metadata_its_own_init_states_the_version(tmp_path: Path) -> None:
     extension = found(tmp_path, package(module()))
     assert extension.version == "0.6" and isinstance(extension.requires, Missing)

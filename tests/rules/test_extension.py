@@ -85,6 +85,12 @@ def test_missing_symbols_are_not_a_pass_when_torch_could_not_be_read() -> None:
     assert "holds no libraries" in skips("extension_built_for_other_torch", unread)
 
 
+def test_a_broken_torch_is_no_other_torch() -> None:
+    lost = one(missing=("at::f()",), missing_count=1)
+    broken = change(lost, torch__broken="libtorch_cpu.so is not there")
+    not_applicable("extension_built_for_other_torch", broken)
+
+
 def test_cxx11_abi_mismatch() -> None:
     other = change(
         one(missing=(PARSE,), missing_count=4, missing_by_abi=4, cxx11_abi=False),
@@ -212,7 +218,10 @@ def test_torchvision_is_mended_by_its_pair() -> None:
             {"name": "flash-attn", "version": "2.6.3+cu121"},
             "--no-binary flash-attn flash-attn==2.6.3",
         ),
-        ({"origin": "/src/my ext", "editable": True}, "--no-build-isolation -e '/src/my ext'"),
+        (
+            {"origin": "/src/my ext", "editable": True},
+            "--no-build-isolation --use-pep517 -e '/src/my ext'",
+        ),
         ({"origin": "git+https://x.org/a@b"}, "--no-build-isolation git+https://x.org/a@b"),
         ({"name": "mine", "version": NOT_ASKED}, "--no-binary mine mine"),
     ],

@@ -187,13 +187,20 @@ def test_setuptools_without_pkg_resources() -> None:
 
 
 def test_versions_of_cuda_that_differ_are_named_side_by_side() -> None:
-    machine = change(installed(files=(module(cuda_compiler="11.8"),)), cuda__nvcc_version="13.0")
+    machine = change(installed(files=(module(cuda_compiler="12.4"),)), cuda__nvcc_version="13.0")
     finding = fires("cuda_versions_differ", machine)
     assert finding.message == (
-        "CUDA versions are inconsistent: torch 12.1, detectron2 11.8, torchvision 12.1, nvcc 13.0."
+        "CUDA versions are inconsistent: torch 12.1, detectron2 12.4, torchvision 12.1, nvcc 13.0."
     )
     assert finding.severity == "note"
     assert "CUDA_HOME=/usr/local/cuda-12.1 TORCH_CUDA_ARCH_LIST=9.0" in command(finding)
+
+
+def test_the_command_is_said_once() -> None:
+    machine = installed(files=(module(cuda_compiler="11.8", cudart="11"),))
+    assert fires("cuda_versions_differ", machine).remedy is None
+    error = fires("extension_built_for_other_cuda", machine)
+    assert "linked to CUDA 11.8, torch" in error.message and error.remedy
 
 
 def test_a_major_version_alone_is_compared_as_such() -> None:
@@ -245,7 +252,7 @@ def test_a_source_tree_is_cleaned_first() -> None:
     remedy = fires("extension_built_for_other_torch", machine).remedy
     assert remedy
     assert remedy.commands[-2] == f"rm -rf '/src/my d2/build' {FILE}"
-    assert remedy.commands[-1].endswith("--no-build-isolation -e '/src/my d2'")
+    assert remedy.commands[-1].endswith("--no-build-isolation --use-pep517 -e '/src/my d2'")
 
 
 def test_without_a_gpu_the_architectures_are_torchs_own() -> None:
@@ -279,7 +286,7 @@ def test_the_right_nvcc_is_named() -> None:
     minor = change(only, cuda__nvcc_version="12.4")
     assert "the 12.4 that is here will do" in text(minor)
     none = change(only, cuda__nvcc_version=absent("/usr/local/cuda/bin/nvcc is not there"))
-    assert "none is here" in text(none)
+    assert "there is none here" in text(none)
 
 
 def test_a_cpu_torch_needs_no_nvcc() -> None:
