@@ -7,7 +7,6 @@ from envcheck.facts import Driver, Missing, PythonEnv, known, or_none
 from envcheck.facts.plan import BaseImage, GpuAccess, Plan, Wanted
 from envcheck.finding import ERROR, NOTE, WARNING, Evidence, Finding, Remedy
 from envcheck.kb import Knowledge
-from envcheck.kb.pep440 import within
 from envcheck.kb.versions import minor
 from envcheck.rules.base import NotApplicable, rule
 
@@ -29,7 +28,7 @@ def no_such_wheel(plan: Plan, python: PythonEnv, kb: Knowledge) -> Iterator[Find
 
     Sources: https://pytorch.org/get-started/previous-versions/
     """
-    torch = _torch(plan)
+    torch = planned_torch(plan)
     release = kb.torch.release(torch.version) if isinstance(torch.version, str) else None
     version = or_none(python.version)
     if release is None:
@@ -154,71 +153,6 @@ def capabilities_leave_out_compute(plan: Plan) -> Iterator[Finding]:
     )
 
 
-@rule("PLN005", severity=WARNING, subject="plan")
-def package_left_open(plan: Plan, kb: Knowledge) -> Iterator[Finding]:
-    """A package without an upper bound will come in a version that does not go with this torch.
-
-    Why: an installer takes the newest version that the plan allows. NumPy 2 under a torch compiled
-    for NumPy 1 is the commonest case.
-
-    Confirm: ask what would be installed.
-
-        python -m pip install --dry-run -r requirements.txt
-
-    Fix: bound it as the message says.
-
-    Sources: https://packaging.python.org/en/latest/specifications/version-specifiers/
-    """
-    torch = _torch(plan)
-    version = known(torch.version)
-    by_name = {one.name: one for one in plan.wanted}
-    for guard in kb.packages.guards_for("torch", version):
-        one = by_name.get(guard.package)
-        if guard.scope != "run" or guard.platform == "windows" or one is None or one.locked:
-            continue
-        if guard.installer not in (None, one.installer) or isinstance(one.version, str):
-            continue  # an exact version is judged by the check that bears the guard's name
-        if not _lets_in(one.specifier, guard.breaks):
-            continue
-        yield Finding(
-            message=f"{one.name}{one.specifier} lets in {guard.package}{guard.breaks}; with torch"
-            f" {version} {guard.what}.",
-            evidence=(
-                Evidence(one.name, one.specifier or "any version", one.where),
-                Evidence("torch", version, torch.where),
-            ),
-            remedy=Remedy(f'Write "{guard.package}{guard.pin}".'),
-            links=(guard.source,),
-        )
-
-
-@rule("PLN006", severity=NOTE, subject="plan")
-def torch_left_open(plan: Plan) -> Iterator[Finding]:
-    """The plan does not say which torch.
-
-    Why: the same file then gives another torch, CUDA and list of GPUs at each build, and one day
-    one that the machines' driver does not serve.
-
-    Confirm: the evidence names the version that would come today.
-
-    Fix: pin torch and its companions, with the index of the CUDA variant.
-
-    Sources: https://pytorch.org/get-started/locally/
-    """
-    torch = _torch(plan)
-    if torch.locked or torch.specifier.startswith("=="):
-        return
-    version = known(torch.version)
-    cuda = or_none(torch.cuda)
-    with_cuda = f" for CUDA {cuda}" if cuda else ""
-    yield Finding(
-        message=f"torch{torch.specifier or ' without a version'} is another one at each build;"
-        f" today it is {version}{with_cuda}.",
-        evidence=(Evidence("torch", torch.specifier or "any version", torch.where),),
-        remedy=Remedy(f'Write "torch=={version}".'),
-    )
-
-
 @rule("PLN007", severity=NOTE, subject="plan")
 def plan_not_wholly_read(plan: Plan) -> Iterator[Finding]:
     """The plan installs something that cannot be told from its text.
@@ -263,7 +197,7 @@ def torch_needs_glibc(plan: Plan) -> Iterator[Finding]:
     image = known(plan.base_image)
     if not isinstance(image, BaseImage):
         raise NotApplicable
-    torch = _torch(plan)
+    torch = planned_torch(plan)
     if known(image.libc) != "musl" or torch.installer == "conda":
         return
     yield Finding(
@@ -276,7 +210,7 @@ def torch_needs_glibc(plan: Plan) -> Iterator[Finding]:
     )
 
 
-def _torch(plan: Plan) -> Wanted:
+def planned_torch(plan: Plan) -> Wanted:
     """The torch that the plan installs last.
 
     Raises:
@@ -298,12 +232,6 @@ def _no_wheel(torch: Wanted, message: str, *more: Evidence) -> Finding:
         evidence=(Evidence("torch", torch.specifier or "any version", torch.where), *more),
         remedy=Remedy("`envcheck compat` names a build for the GPU, the driver and the Python."),
     )
-
-
-def _lets_in(specifier: str, breaks: str) -> bool:
-    """Whether a specifier allows the first or the newest of the versions that break."""
-    first = breaks.partition(",")[0].lstrip("<>=!~ ")
-    return not specifier or within("99999", specifier) or within(first, specifier)
 
 
 def _line(text: str) -> Evidence:
