@@ -1,6 +1,8 @@
 # make doctor      install envcheck and examine this machine
 # make test        install everything the quick tests need and run them
 # make test-real   the tests that need real torch wheels (downloads some GB, cached)
+# make site        the documentation as a site, in build/site
+# make docs        write again what is generated: pages of checks, matrix, schemas, pictures, manual
 # make test-provisioning   the Ansible roles on real root file systems (root, mmdebstrap, apt-utils)
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +10,7 @@ BIN = $(VENV)/bin
 # where the real-wheel environments and root file systems of the tests are kept between runs
 export ENVCHECK_TEST_CACHE ?= $(HOME)/.cache/envcheck-tests
 
-.PHONY: doctor test test-real test-provisioning docs lint clean
+.PHONY: doctor test test-real test-provisioning docs site lint clean
 
 $(BIN)/envcheck: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,7 +28,11 @@ $(VENV)/.dev: $(BIN)/envcheck pyproject.toml
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
-test-real: $(VENV)/.dev
+$(VENV)/.docs: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+test-real: $(VENV)/.docs
 	$(BIN)/python -m pytest -m real
 
 test-provisioning: $(VENV)/.dev
@@ -36,6 +42,10 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m tests.make_docs
 	$(BIN)/python -m tests.make_pictures
 	$(BIN)/python -m tests.manual
+
+# every warning is an error: a page outside the menu, a dead link, a heading that is not there
+site: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/site
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
