@@ -3,6 +3,7 @@
 Its rows have the same names, so that it can be pasted where that one is asked for.
 """
 
+import posixpath
 from collections.abc import Iterator
 
 from envcheck.facts import (
@@ -54,7 +55,7 @@ def table(snapshot: Snapshot) -> Rows:
         yield "sys.platform", words(snapshot.host.platform)
     yield from _interpreter(python)
     yield "numpy", _version(python, "numpy")
-    yield from package_rows(extension, torch)
+    yield from package_rows(extension, torch, snapshot.cuda)
     yield "DETECTRON2_ENV_MODULE", _variable(snapshot, "DETECTRON2_ENV_MODULE") or "<not set>"
     yield from _torch(snapshot)
     yield from _gpus(snapshot)
@@ -187,7 +188,9 @@ def _companion(snapshot: Snapshot) -> Companion | None:
 
 def _torchvision(snapshot: Snapshot, python: PythonEnv | Missing) -> Rows:
     vision = _companion(snapshot)
-    yield "torchvision", words(vision.version) if vision else _version(python, "torchvision")
+    copies = () if isinstance(python, Missing) else python.find("torchvision")
+    where = f" @{posixpath.dirname(copies[0].path)}/torchvision" if copies else ""
+    yield "torchvision", f"{words(vision.version)}{where}" if vision else "Not found"
     packages = None if isinstance(snapshot.extensions, Missing) else snapshot.extensions.packages
     for package in or_none(packages) or ():
         if isinstance(package, Extension) and package.name == "torchvision":

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 
-from envcheck.facts import CompiledFile, Extension, Missing, TorchBuild, or_none
+from envcheck.facts import (
+    CompiledFile,
+    Compiler,
+    Cuda,
+    Extension,
+    Missing,
+    TorchBuild,
+    or_none,
+)
 from envcheck.finding import words
 
 PACKAGE = "detectron2"
 
 
 def package_rows(
-    extension: Extension | Missing, torch: TorchBuild | None
+    extension: Extension | Missing, torch: TorchBuild | None, cuda: Cuda | Missing
 ) -> Iterator[tuple[str, str]]:
-    """detectron2 and what its compiled module says of itself."""
+    """detectron2 and what its compiled module says of itself; else what would compile it."""
     if isinstance(extension, Missing):
         yield PACKAGE, str(extension)
         return
@@ -23,6 +31,9 @@ def package_rows(
     problem = _problem(extension, torch)
     if problem:
         yield f"{PACKAGE}._C", f"not built correctly: {problem}"
+        if not isinstance(cuda, Missing) and isinstance(cuda.host_compiler, Compiler):
+            found = cuda.host_compiler
+            yield "Compiler ($CXX)", f"{found.family} {found.version} @{found.path}"
     file = next(iter(or_none(extension.files) or ()), None)
     if file:
         yield "Compiler", file.compiler or "not known"
