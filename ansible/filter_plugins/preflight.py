@@ -18,7 +18,7 @@ def machine_findings(machine: Data, plan: Data, wishes: Data) -> list[Data]:
         machine: what the module gpu_machine read.
         plan: the driver it would get, by the filter driver_plan.
         wishes: version, upgrade, origin, disk (path → MiB), family (patterns of package names),
-            systems ("debian12").
+            systems ("debian12"), driver (whether this run installs one).
 
     Returns:
         Findings with code, message, remedy, and warning: whether the play goes on all the same.
@@ -27,6 +27,8 @@ def machine_findings(machine: Data, plan: Data, wishes: Data) -> list[Data]:
         message = f"{machine['os_name']} is not a system these roles know."
         return [_finding("system", message, f"They know {', '.join(sorted(wishes['systems']))}.")]
     findings = _disk(machine, wishes["disk"])
+    if not wishes["driver"]:
+        return findings
     if not plan["needed"]:
         message = "No NVIDIA GPU was found; the driver is left out."
         remedy = "For an image that is made without one, name them: preflight_gpus: ['9.0']."

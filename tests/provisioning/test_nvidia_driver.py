@@ -95,6 +95,13 @@ def test_kept_upgraded_rolled_back(scenario: MakeRoot, server: Server, key: Key)
     assert there["cuda-drivers"] == there["libnvidia-ml1"] == there["libcuda1"] == f"{NEW}-1"
     assert record(root)["previous"] == {"branch": 580, "version": OLD, "modules": "proprietary"}
 
+    load(root, NEW)
+    root.write("/dev/nvidia0", "")
+    with root.start("sh", "-c", "exec 9</dev/nvidia0; echo ready; exec cat"):
+        busy = root.play("rollback.yml")
+        assert busy.failed
+        assert f"in use by cat, and driver {NEW} would become {OLD}." in busy.message
+
     back = root.play("rollback.yml")
     assert not back.failed, back.output
     there = root.packages()
@@ -115,9 +122,7 @@ def test_nvswitch_machine(scenario: MakeRoot, server: Server, key: Key) -> None:
     assert {there[name] for name in unit} == {f"{OLD}-1"}
     assert root.enabled("nvidia-fabricmanager")
 
-    verify = "- hosts: gpu_machines\n  tasks:\n    - ansible.builtin.import_role:\n"
-    verify += "        {name: nvidia_driver, tasks_from: verify}\n"
-    good = root.play(verify)
+    good = root.play("provision.yml", tags="verify_driver", facts=False)
     assert not good.failed, good.output
 
     wanted = root.play(
@@ -133,13 +138,13 @@ def test_nvswitch_machine(scenario: MakeRoot, server: Server, key: Key) -> None:
     root.run("apt-get", "update")
     forced = ("--yes", "--allow-change-held-packages", "--allow-downgrades")
     root.run("apt-get", "install", *forced, f"nvidia-fabricmanager={NEW}-1")
-    broken = root.play(verify)
+    broken = root.play("provision.yml", tags="verify_driver", facts=False)
     assert broken.failed
     assert "DRV009 fabric_manager_version_mismatch" in broken.message
 
     provision(root)
     assert root.packages()["nvidia-fabricmanager"] == f"{OLD}-1"
-    assert not root.play(verify).failed
+    assert not root.play("provision.yml", tags="verify_driver", facts=False).failed
 
 
 def test_branch_that_is_gone(scenario: MakeRoot, server: Server, key: Key) -> None:
@@ -255,7 +260,10 @@ def test_restart(scenario: MakeRoot, server: Server, key: Key) -> None:
 
     root.file("/etc/module-fails").unlink()
     root.write("/etc/boots", "1\n")
-    root.run("/usr/local/sbin/restart")
+    restarted = provision(root)  # the driver is there, and was never loaded
+    assert any("Ask for a restart" in task for task in restarted.changed)
+    assert root.read("/etc/boots") == "2\n"
+
     root.write("/etc/boots", "1\n")
     assert provision(root).changed == []
     assert root.read("/etc/boots") == "1\n"  # nothing was changed: no restart
