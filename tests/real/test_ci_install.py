@@ -17,6 +17,7 @@ pytestmark = pytest.mark.real
 CHECKOUT = (
     ".pre-commit-hooks.yaml", "action.yml", "ci", "envcheck", "pyproject.toml", "README.md",
 )  # fmt: skip
+MANIFESTS = ("access", "daemonset", "init-container")
 IDENTITY = {
     f"GIT_{who}_{what}": f"{what}@example.org".lower()
     for who in ("AUTHOR", "COMMITTER")
@@ -103,3 +104,16 @@ def test_pre_commit_runs_the_hook(checkout: Path, tmp_path: Path, make_env: Make
     git("add", "--all", cwd=repo)
     taken = run(str(pre_commit), "run", cwd=repo)
     assert taken.returncode == 0, taken.stdout + taken.stderr
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.34"])
+def test_kubernetes_schemas_take_the_manifests(make_env: MakeEnv, version: str) -> None:
+    program = make_env("kubernetes-validate>=1.34") / "bin/kubernetes-validate"
+    files = [ROOT / "ci/kubernetes" / f"{name}.yaml" for name in MANIFESTS]
+    ran = subprocess.run(
+        [program, "--strict", "--kubernetes-version", version, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
