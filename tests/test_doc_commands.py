@@ -55,7 +55,10 @@ def written() -> list[tuple[str, list[str]]]:
 def parse(words: list[str]) -> None:
     """Parse as the command line does, sub-commands too; raises what a user would be told."""
     command, name = get_command(app), "envcheck"
-    words = [word for word in words if word not in INSTALLS]
+    if INSTALLS & set(words):
+        assert {option for known in command.params for option in known.opts} >= INSTALLS
+        return
+    words = [word for word in words if word != "--help"]  # every command has it
     while True:
         context = command.make_context(name, words)
         groups = command.commands if isinstance(command, TyperGroup) else {}

@@ -28,11 +28,12 @@ def plans(
     select: options.Select = [],  # noqa: B006
     ignore: options.Ignore = [],  # noqa: B006
 ) -> None:
-    """Judge files that say what will be installed, each as `doctor --plan` would.
+    """Judge files that say what will be installed.
 
-    One line a finding, nothing for a plan that is right: made for commit hooks. Without --gpu,
-    --driver or --snapshot the host is unknown; this machine is not looked at. Exit codes: 0 nothing
-    at or above --fail-on, 1 findings, 2 wrong usage or an unreadable plan.
+    Each as `doctor --plan` would. One line a finding, nothing for a plan that is right: made for
+    commit hooks. Without --gpu, --driver or --snapshot the host is unknown; this machine is not
+    looked at. Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 wrong usage or an
+    unreadable plan.
     """
     gc.disable()  # a short run that frees next to nothing
 
