@@ -5,12 +5,16 @@ They hold the lines that the roles' patches change, and little else. Must not kn
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.provisioning.base import base_root
 from tests.provisioning.channel import PackageIndex
-from tests.provisioning.repository import Server
-from tests.provisioning.scenario import ANSIBLE
+from tests.provisioning.repository import Key, Server
+from tests.provisioning.scenario import ANSIBLE, Root, make_root, unmount
+from tests.provisioning.wheelhouse import wheelhouse
 
 SETUP = """
 from setuptools import find_packages, setup
@@ -66,6 +70,44 @@ class Upstream:
     def _git(self, *words: str) -> str:
         command = ["git", "-C", str(self.work), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """All three: role variables that name them, and other commits than those named there."""
+
+    vars: dict[str, str]
+    cpu: str  # detectron2 that never compiles with CUDA
+    old: str  # PyTorchVideo as on the package index
+    later: str  # PySlowFast with the authors' own imports
+
+
+def publish(server: Server, work: Path) -> Upstreams:
+    """The three repositories; once a server."""
+    one, sha, cpu = detectron2(server, work)
+    two, old, new = pytorchvideo(server, work)
+    three, pinned, later = slowfast(server, work)
+    variables = {
+        "detectron2_repository": one.url,
+        "detectron2_commit": sha,
+        "pytorchvideo_repository": two.url,
+        "pytorchvideo_commit": new,
+        "slowfast_repository": three.url,
+        "slowfast_commit": pinned,
+    }
+    return Upstreams(variables, cpu, old, later)
+
+
+@contextmanager
+def root_with_git(work: Path, key: Key) -> Iterator[Root]:
+    """Debian 12 with git and python3-venv from Debian's own archive, to build other roots on."""
+    root = make_root(base_root("bookworm"), work, megabytes=2048, archive=True, key=key)
+    try:
+        root.run("apt-get", "-q", "update")
+        root.run("apt-get", "-qy", "--no-install-recommends", "install", "git", "python3-venv")
+        yield root
+    finally:
+        unmount(root)
 
 
 def before(role: str, patch: str) -> list[str]:
@@ -125,7 +167,7 @@ def slowfast(server: Server, work: Path) -> tuple[Upstream, str, str]:
     upstream = Upstream(server, "slowfast", work)
     (requirements,) = before("slowfast", "requirements")
     (classes,) = before("slowfast", "int-classes")
-    imports, sampler = before("slowfast", "sampler")
+    (sampler,) = before("slowfast", "sampler")
     (run_net,) = before("slowfast", "run-net-imports")
     (ava,) = before("slowfast", "ava-imports")
     head = 'from setuptools import find_packages, setup\nsetup(name="slowfast", version="1.0",\n'
@@ -144,7 +186,8 @@ def slowfast(server: Server, work: Path) -> tuple[Upstream, str, str]:
             "slowfast/datasets/__init__.py": "",
             "slowfast/datasets/ptv_datasets.py": "import pytorchvideo.losses\n",
             "slowfast/datasets/multigrid_helper.py": classes.lstrip("\n") + "    pass\n",
-            "slowfast/datasets/utils.py": imports
+            "slowfast/datasets/utils.py": "import torch\n"
+            + "from torch.utils.data.distributed import DistributedSampler\n"
             + 'def create_sampler(dataset, shuffle, cfg):\n    """\n'
             + sampler
             + "    return None\n",
@@ -158,7 +201,7 @@ def slowfast(server: Server, work: Path) -> tuple[Upstream, str, str]:
 
 
 def add_torch_modules(index: PackageIndex) -> None:
-    """torch and torchvision with the modules that the packages' files import."""
+    """torch and torchvision with the modules that the packages import, and what builds them."""
     index.add(
         "torch",
         "2.4.0",
@@ -177,3 +220,4 @@ def add_torch_modules(index: PackageIndex) -> None:
     )
     index.add("numpy", "1.26.4")
     index.add("cv2", "4.11.0")
+    index.copy(wheelhouse("setuptools<82", "wheel").glob("*.whl"))

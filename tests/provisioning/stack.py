@@ -4,7 +4,9 @@ Must not know what a test expects of it.
 """
 
 import base64
+import hashlib
 import json
+import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +15,13 @@ from typing import Any
 from tests.provisioning.repository import Deb, Key, Repository, Server
 from tests.provisioning.scenario import Root, Run
 
+ARCH = platform.machine()
 NVCC = """#!/bin/sh
-# Says its release; compiles with the compiler that -ccbin names, else with g++.
-[ "$1" = --version ] && { echo "Cuda compilation tools, release RELEASE, V0"; exit 0; }
+# Says its release and its targets; compiles with the compiler that -ccbin names, else with g++.
+case "$1" in
+    --version) echo "Cuda compilation tools, release RELEASE, V0"; exit ;;
+    --list-gpu-code) printf "sm_80\\nsm_86\\nsm_89\\nsm_90\\n"; exit ;;
+esac
 set -- $NVCC_PREPEND_FLAGS "$@"
 compiler=g++
 while [ $# -gt 0 ]; do
@@ -55,6 +61,19 @@ def runfile(library: bytes, *, release: str = "12.1", broken: str = "") -> bytes
     text = RUNFILE.replace("NVCC", NVCC.replace("RELEASE", release).rstrip())
     text = text.replace("LIBRARY", base64.encodebytes(library).decode().rstrip())
     return text.replace("BREAK", broken).encode()
+
+
+def serve_runfile(server: Server, name: str, data: bytes) -> dict[str, object]:
+    """Variables that name a runfile on loopback HTTP as the one of CUDA 12.1.1."""
+    folder = server.folder / name / "12.1.1/local_installers"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cuda.run").write_bytes(data)
+    known = {"file": "cuda.run", "sha256": hashlib.sha256(data).hexdigest()}
+    return {
+        "cuda_toolkit_runfile_url": f"{server.url}/{name}",
+        "cuda_toolkit_extra_runfiles": {"12.1.1": {ARCH: known}},
+        "cuda_toolkit_min_free_gib": 0.01,
+    }
 
 
 def compiler(name: str) -> Deb:

@@ -1,7 +1,5 @@
 """Role cuda_toolkit: runfile and apt, the host compiler, what is refused, what verify catches."""
 
-import hashlib
-import platform
 from pathlib import Path
 
 import pytest
@@ -11,29 +9,15 @@ from tests.provisioning.nvidia import machine as with_repositories
 from tests.provisioning.nvidia import os_release
 from tests.provisioning.repository import Deb, Key, Server
 from tests.provisioning.scenario import Root
-from tests.provisioning.stack import NVCC, cudart, refusals, runfile, tools
+from tests.provisioning.stack import ARCH, NVCC, cudart, refusals, runfile, serve_runfile, tools
 
 pytestmark = pytest.mark.provisioning
 
-ARCH = platform.machine()
 PLAY = """
 - hosts: gpu_machines
   gather_facts: false
   roles: [cuda_toolkit]
 """
-
-
-def serve(server: Server, name: str, data: bytes) -> dict[str, object]:
-    """Variables that name a runfile on loopback HTTP as the one of CUDA 12.1.1."""
-    folder = server.folder / name / "12.1.1/local_installers"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cuda.run").write_bytes(data)
-    known = {"file": "cuda.run", "sha256": hashlib.sha256(data).hexdigest()}
-    return {
-        "cuda_toolkit_runfile_url": f"{server.url}/{name}",
-        "cuda_toolkit_extra_runfiles": {"12.1.1": {ARCH: known}},
-        "cuda_toolkit_min_free_gib": 0.01,
-    }
 
 
 @pytest.fixture
@@ -47,7 +31,7 @@ def machine(scenario: MakeRoot, server: Server, key: Key) -> Root:
 
 def test_runfile(machine: Root, server: Server, tmp_path: Path) -> None:
     library = cudart(tmp_path)
-    machine.vars.update(serve(server, "cuda-whole", runfile(library)))
+    machine.vars.update(serve_runfile(server, "cuda-whole", runfile(library)))
 
     checked = machine.play(PLAY, check=True)
     assert not checked.failed, checked.output
@@ -78,25 +62,25 @@ def test_runfile(machine: Root, server: Server, tmp_path: Path) -> None:
 def test_interrupted_and_upgraded(machine: Root, server: Server, tmp_path: Path) -> None:
     library = cudart(tmp_path)
     broken = runfile(library, broken="mkdir -p $to/bin; touch $to/bin/nvcc; kill -9 $$")
-    machine.vars.update(serve(server, "cuda-broken", broken))
+    machine.vars.update(serve_runfile(server, "cuda-broken", broken))
     stopped = machine.play(PLAY)
     assert stopped.failed
     assert machine.exists("/usr/local/cuda-12.1/bin/nvcc")
 
-    machine.vars.update(serve(server, "cuda-repaired", runfile(library)))
+    machine.vars.update(serve_runfile(server, "cuda-repaired", runfile(library)))
     resumed = machine.play(PLAY)
     assert not resumed.failed, resumed.output
     assert "release 12.1" in machine.run("/usr/local/cuda-12.1/bin/nvcc", "--version").stdout
 
     newer = runfile(library, broken="touch $to/newer")
-    upgraded = machine.play(PLAY, vars=serve(server, "cuda-newer", newer))
+    upgraded = machine.play(PLAY, vars=serve_runfile(server, "cuda-newer", newer))
     assert not upgraded.failed, upgraded.output
     assert machine.exists("/usr/local/cuda-12.1/newer")
 
 
 def test_verify_catches_another_release(machine: Root, server: Server, tmp_path: Path) -> None:
     wrong = runfile(cudart(tmp_path), release="12.0")
-    run = machine.play(PLAY, vars=serve(server, "cuda-wrong", wrong))
+    run = machine.play(PLAY, vars=serve_runfile(server, "cuda-wrong", wrong))
     assert run.failed
     assert "CUDA 12.1.1 is not there" in run.message
     assert "release 12.0" in run.message
@@ -105,7 +89,7 @@ def test_verify_catches_another_release(machine: Root, server: Server, tmp_path:
 def test_verify_catches_a_compiler_that_does_not_compile(
     machine: Root, server: Server, tmp_path: Path
 ) -> None:
-    machine.vars.update(serve(server, "cuda-whole", runfile(cudart(tmp_path))))
+    machine.vars.update(serve_runfile(server, "cuda-whole", runfile(cudart(tmp_path))))
     assert not machine.play(PLAY).failed
     machine.file("/usr/bin/g++").unlink()
     run = machine.play(PLAY, tags="verify")
@@ -115,7 +99,7 @@ def test_verify_catches_a_compiler_that_does_not_compile(
 
 def test_older_host_compiler_on_ubuntu_24_04(machine: Root, server: Server, tmp_path: Path) -> None:
     os_release(machine, "ubuntu", "24.04", "Ubuntu 24.04")
-    machine.vars.update(serve(server, "cuda-whole", runfile(cudart(tmp_path))))
+    machine.vars.update(serve_runfile(server, "cuda-whole", runfile(cudart(tmp_path))))
     run = machine.play(PLAY)
     assert not run.failed, run.output
     assert {"gcc-12", "g++-12"} <= set(machine.packages())
@@ -125,7 +109,7 @@ def test_older_host_compiler_on_ubuntu_24_04(machine: Root, server: Server, tmp_
 
 
 def test_refused_before_anything_changes(machine: Root, server: Server) -> None:
-    served = serve(server, "cuda-none", b"")
+    served = serve_runfile(server, "cuda-none", b"")
     other = dict(served, cuda_toolkit_runfile_url=f"{server.url}/nowhere")
     wrong = {"12.1.1": {ARCH: {"file": "cuda.run", "sha256": "0" * 64}}}
     nothing = {"12.1.1": {ARCH: {"file": "cuda.run"}}}

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from tests.provisioning import sources
-from tests.provisioning.base import base_root
 from tests.provisioning.channel import PackageIndex
 from tests.provisioning.repository import Key, Server
 from tests.provisioning.scenario import Root, make_root, unmount
 from tests.provisioning.stack import NVCC, refusals
-from tests.provisioning.wheelhouse import wheelhouse
 
 pytestmark = pytest.mark.provisioning
 
@@ -29,57 +27,29 @@ def prepared(
     private_mounts: None, tmp_path_factory: pytest.TempPathFactory, server: Server, key: Key
 ) -> Iterator[Path]:
     """A root with git, an environment with torch, and nvcc."""
-    root = make_root(
-        base_root("bookworm"),
-        tmp_path_factory.mktemp("prepared"),
-        megabytes=2048,
-        archive=True,
-        key=key,
-    )
-    root.run("apt-get", "-q", "update")
-    root.run("apt-get", "-qy", "--no-install-recommends", "install", "git", "python3-venv")
-    index = PackageIndex(server, "simple-sources")
-    sources.add_torch_modules(index)
-    index.copy(wheelhouse("setuptools<82", "wheel").glob("*.whl"))
-    root.run("python3", "-m", "venv", "/opt/envs/slowfast")
-    packages = ("setuptools", "wheel", "torch", "torchvision", "numpy", "cv2")
-    root.run(PYTHON, "-m", "pip", "install", "-q", "--index-url", index.url, *packages)
-    codes = (
-        'case "$1" in --list-gpu-code) printf "sm_80\\nsm_86\\nsm_89\\nsm_90\\n"; exit ;; esac\n'
-    )
-    root.write("/usr/local/cuda-12.1/bin/nvcc", f"#!/bin/sh\n{codes}{NVCC}", 0o755)
-    profile = "CUDA_HOME=/usr/local/cuda-12.1\nCUDAHOSTCXX=/usr/bin/g++-12\n"
-    root.write("/etc/profile.d/cuda_toolkit.sh", profile)
-    yield root.path
-    unmount(root)
+    with sources.root_with_git(tmp_path_factory.mktemp("prepared"), key) as root:
+        index = PackageIndex(server, "simple-sources")
+        sources.add_torch_modules(index)
+        root.run("python3", "-m", "venv", "/opt/envs/slowfast")
+        packages = ("setuptools", "wheel", "torch", "torchvision", "numpy", "cv2")
+        root.run(PYTHON, "-m", "pip", "install", "-q", "--index-url", index.url, *packages)
+        root.write("/usr/local/cuda-12.1/bin/nvcc", NVCC, 0o755)
+        profile = "CUDA_HOME=/usr/local/cuda-12.1\nCUDAHOSTCXX=/usr/bin/g++-12\n"
+        root.write("/etc/profile.d/cuda_toolkit.sh", profile)
+        yield root.path
 
 
 @pytest.fixture(scope="module")
-def upstream(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Variables that name the fixtures' repositories and commits; the rest: other commits."""
-    work = tmp_path_factory.mktemp("sources")
-    detectron2, sha, cpu = sources.detectron2(server, work)
-    pytorchvideo, old, new = sources.pytorchvideo(server, work)
-    slowfast, pinned, later = sources.slowfast(server, work)
-    return {
-        "cpu": cpu,
-        "old": old,
-        "later": later,
-        "vars": {
-            "detectron2_repository": detectron2.url,
-            "detectron2_commit": sha,
-            "pytorchvideo_repository": pytorchvideo.url,
-            "pytorchvideo_commit": new,
-            "slowfast_repository": slowfast.url,
-            "slowfast_commit": pinned,
-        },
-    }
+def upstream(server: Server, tmp_path_factory: pytest.TempPathFactory) -> sources.Upstreams:
+    return sources.publish(server, tmp_path_factory.mktemp("sources"))
 
 
 @pytest.fixture
-def machine(prepared: Path, tmp_path: Path, key: Key, upstream: dict[str, Any]) -> Iterator[Root]:
+def machine(
+    prepared: Path, tmp_path: Path, key: Key, upstream: sources.Upstreams
+) -> Iterator[Root]:
     root = make_root(prepared, tmp_path, megabytes=1024, archive=False, key=key)
-    root.vars.update(upstream["vars"])
+    root.vars.update(upstream.vars)
     yield root
     unmount(root)
 
@@ -88,7 +58,7 @@ def play(*roles: str) -> str:
     return PLAY.replace("detectron2, pytorchvideo, slowfast", ", ".join(roles))
 
 
-def test_all_three(machine: Root, upstream: dict[str, Any]) -> None:
+def test_all_three(machine: Root, upstream: sources.Upstreams) -> None:
     checked = machine.play(PLAY, check=True)
     assert not checked.failed, checked.output
     assert "source_package : Build with the torch that is there, and install" in checked.changed
@@ -109,7 +79,7 @@ def test_all_three(machine: Root, upstream: dict[str, Any]) -> None:
     again = machine.play(PLAY)
     assert (again.failed, again.changed) == (False, []), again.output
 
-    later = {"slowfast_commit": upstream["later"], "detectron2_compute_capabilities": ["9.0"]}
+    later = {"slowfast_commit": upstream.later, "detectron2_compute_capabilities": ["9.0"]}
     moved = machine.play(play("detectron2", "slowfast"), vars=later)
     assert not moved.failed, moved.output
     assert "vision.fair" not in machine.read("/opt/src/SlowFast/tools/run_net.py")
@@ -141,12 +111,12 @@ def test_interrupted(machine: Root) -> None:
     assert machine.run(PYTHON, "-c", "import slowfast").returncode == 0
 
 
-def test_verify_catches(machine: Root, upstream: dict[str, Any]) -> None:
-    released = machine.play(play("pytorchvideo"), vars={"pytorchvideo_commit": upstream["old"]})
+def test_verify_catches(machine: Root, upstream: sources.Upstreams) -> None:
+    released = machine.play(play("pytorchvideo"), vars={"pytorchvideo_commit": upstream.old})
     assert "No module named 'pytorchvideo.losses'" in released.message
     assert "pytorchvideo is installed and does not work" in released.message
 
-    cpu = {"detectron2_commit": upstream["cpu"]}
+    cpu = {"detectron2_commit": upstream.cpu}
     assert "compiled without CUDA" in machine.play(play("detectron2"), vars=cpu).message
 
     assert not machine.play(play("pytorchvideo")).failed
@@ -154,11 +124,11 @@ def test_verify_catches(machine: Root, upstream: dict[str, Any]) -> None:
     assert "No module named 'torch._six'" in unpatched.message
 
 
-def test_refused(machine: Root, upstream: dict[str, Any]) -> None:
+def test_refused(machine: Root, upstream: sources.Upstreams) -> None:
     whole = {
         "source_package_name": "pytorchvideo",
-        "source_package_repository": upstream["vars"]["pytorchvideo_repository"],
-        "source_package_commit": upstream["vars"]["pytorchvideo_commit"],
+        "source_package_repository": upstream.vars["pytorchvideo_repository"],
+        "source_package_commit": upstream.vars["pytorchvideo_commit"],
         "source_package_python": PYTHON,
     }
     patch = {"name": "x", "path": "setup.py", "marker": "setup", "why": "", "source": ""}
@@ -168,7 +138,7 @@ def test_refused(machine: Root, upstream: dict[str, Any]) -> None:
         ({**whole, "source_package_commit": "main"}, "a commit of 40 digits"),
         ({**whole, "source_package_commit": "0" * 40}, "0000"),
         ({**whole, "source_package_repository": "pytorchvideo"}, "needs a repository"),
-        ({**whole, "source_package_python": "/opt/none/bin/python"}, "is not there: make the"),
+        ({**whole, "source_package_python": "/opt/none/bin/python"}, "does not run: make the"),
         ({**whole, "source_package_patches": [patch]}, "missing required arguments: file"),
         ({**whole, "source_package_patches": [{**patch, "file": str(misfit)}]}, "x does not fit"),
         ({**whole, "source_package_environment": "FORCE_CUDA"}, "dict"),
