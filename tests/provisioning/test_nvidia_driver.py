@@ -61,10 +61,9 @@ def test_bare_machine(
     assert record(root)["version"] == version
     assert not root.exists("/etc/apt/trusted.gpg")
 
-    for again in (
-        root.play("provision.yml", tags="driver", facts=False, check=check)
-        for check in (True, False)
-    ):
+    # Check mode once more on one of them: it runs the same tasks as the run that changes nothing.
+    for mode in (True, False) if release == "bookworm" else (False,):
+        again = root.play("provision.yml", tags="driver", facts=False, check=mode)
         assert (again.failed, again.changed) == (False, []), again.output
 
 
