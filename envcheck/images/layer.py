@@ -13,6 +13,7 @@ from typing import Any
 
 from envcheck.binaries.errors import BinaryError
 from envcheck.binaries.source import spool
+from envcheck.extras import install
 from envcheck.images import skeleton, wanted
 from envcheck.images.errors import ImageError
 from envcheck.images.tar import Entry, Stream, Tar
@@ -157,7 +158,7 @@ def _zstd() -> Any:
         import zstandard
     except ModuleNotFoundError as error:
         raise ImageError(
-            "a layer compressed with zstd needs an extra: python -m pip install 'envcheck[zstd]'"
+            f"a layer compressed with zstd needs zstandard: {install('zstandard')}"
         ) from error
     unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj(
         read_across_frames=True

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from envcheck.errors import UsageError
+from envcheck.extras import install
 from envcheck.facts.training import Repeat, YamlTag
 from envcheck.video.defaults import as_json, as_text
 
@@ -20,7 +21,6 @@ DEPTH = 50
 BRACKETS = 200  # open at once: PyYAML takes time by their square
 LITERAL = 1000  # characters of a text that is read as a Python value
 MERGE = "tag:yaml.org,2002:merge"
-NO_YAML = "reading YAML needs PyYAML: python -m pip install 'envcheck[yaml]'"
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def parse(data: bytes, file: str) -> Parsed:
     try:
         import yaml  # late: nothing else needs it
     except ImportError as error:
-        raise UsageError(f"{file}: {NO_YAML}") from error
+        raise UsageError(f"{file}: reading YAML needs PyYAML: {install('pyyaml')}") from error
     text = _text(data, file)
     try:
         loader = yaml.SafeLoader(text)

@@ -123,4 +123,4 @@ def test_without_the_extra_it_says_which() -> None:
         "sys.argv = ['envcheck', 'mcp']; from envcheck.__main__ import main; main()"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert ran.returncode == 2 and "envcheck[mcp]" in ran.stderr
+    assert ran.returncode == 2 and "pip install mcp" in ran.stderr

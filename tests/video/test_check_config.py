@@ -292,7 +292,7 @@ def test_without_pyyaml_it_says_what_to_install(here: Path) -> None:
     (here / "shadow").mkdir()
     (here / "shadow/yaml.py").write_text("raise ImportError('No module named yaml')")
     ran = check(here, "mine.yaml", PYTHONPATH=f"{here}/shadow:{ROOT}")
-    assert ran.returncode == 2 and "pip install 'envcheck[yaml]'" in ran.stderr
+    assert ran.returncode == 2 and "pip install pyyaml" in ran.stderr
 
 
 def test_a_saved_report_is_judged_again(here: Path) -> None:

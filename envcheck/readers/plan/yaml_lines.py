@@ -3,6 +3,7 @@
 from typing import Any
 
 from envcheck.errors import UsageError
+from envcheck.extras import install
 from envcheck.readers.plan.draft import PlanError
 
 LIMIT = 5 << 20  # characters; and as many nodes as a hundredth of it
@@ -48,7 +49,7 @@ def parse(text: str, name: str) -> Node:
         import yaml
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{name}: reading YAML needs PyYAML: python -m pip install 'envcheck[yaml]'"
+            f"{name}: reading YAML needs PyYAML: {install('pyyaml')}"
         ) from error
     if len(text) > LIMIT:
         raise PlanError(f"{name}: larger than {LIMIT >> 20} MiB, no such file is")

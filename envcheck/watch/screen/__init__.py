@@ -14,7 +14,7 @@ from envcheck.watch.record import Recording
 from envcheck.watch.screen import simple
 from envcheck.watch.tick import Tick
 
-_HINT = "a screen with graphs, sorting and keys: pip install 'envcheck[watch]'"
+_HINT = "a screen with graphs, sorting and keys: pip install textual"
 _GAP_S = 5.0  # longer gaps of a recording are not waited for
 _END_S = 0.5  # how long a reader may still take when the user has quit
 
