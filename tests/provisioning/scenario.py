@@ -190,7 +190,11 @@ def make_root(base: Path, work: Path, *, megabytes: int, archive: bool, key: Key
     (layers / "upper").mkdir()
     (layers / "work").mkdir()
     where = f"lowerdir={base},upperdir={layers}/upper,workdir={layers}/work"
-    mount("-t", "overlay", "-o", where, "overlay", str(merged))
+    try:
+        mount("-t", "overlay", "-o", where, "overlay", str(merged))
+    except RuntimeError:  # some containers allow mounts, and no overlay
+        subprocess.run(["cp", "-a", f"{base}/.", str(layers / "upper")], check=True)
+        mount("--bind", str(layers / "upper"), str(merged))
     root = Root(merged, work)
     mount("-t", "proc", "proc", str(merged / "proc"))
     mount("-t", "tmpfs", "-o", "mode=755,size=64m", "tmpfs", str(merged / "dev"))
