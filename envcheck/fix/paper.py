@@ -27,11 +27,12 @@ def plan(
     paper, steps, refused = snapshot, [], []
     handled: set[tuple[str, str]] = set()
     found = _findings(paper, kb, rules)
+    there = _keys(found)  # a note that a step brings on paper is nothing to mend here
     for _ in range(_MOST):
         open_ = [
             finding
             for finding in found
-            if (not wanted or finding.code in wanted) and _key(finding) not in handled
+            if (not wanted or finding.code in wanted) and _key(finding) in there - handled
         ]
         best: tuple[tuple[int, int], Step, Snapshot] | None = None
         for remedy in _distinct(open_):
@@ -43,7 +44,7 @@ def plan(
                 refused.append(Refused(remedy, own[0].code, broken))
                 handled |= {_key(finding) for finding in own}
                 continue
-            gone = own if not remedy.effects else [f for f in found if _key(f) not in _keys(then)]
+            gone = [f for f in found if _key(f) in there - _keys(then)] if remedy.effects else own
             solved = list({_key(finding): finding for finding in (*own, *gone)}.values())
             step = _step(remedy, solved, subject_of)
             rank = (-sum(_WEIGHT[f.severity or NOTE] for f in solved), _EASE[step.how])

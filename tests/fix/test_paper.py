@@ -9,6 +9,7 @@ from envcheck.facts import Distribution, Host, PythonEnv, decode
 from envcheck.finding import ERROR, WARNING, Effect, Finding, Remedy
 from envcheck.fix.paper import how, is_installer, plan
 from envcheck.fix.undo import undo
+from envcheck.judge import judge
 from envcheck.kb import load
 from envcheck.mending import FixPlan
 from envcheck.rules import choose
@@ -22,10 +23,21 @@ def planned(machine: str, *codes: str) -> FixPlan:
     return plan(decode((MACHINES / f"{machine}.json").read_bytes()), load(), choose([], []), codes)
 
 
+def judged(machine: str) -> tuple[Finding, ...]:
+    snapshot = decode((MACHINES / f"{machine}.json").read_bytes())
+    return judge(snapshot, load(), choose([], [])).findings
+
+
 def test_one_remedy_that_solves_two_findings_is_one_step() -> None:
     steps = planned("k80_driver470").steps
     assert set(steps[0].solves) == {"DRV002", "TCH003"} and steps[0].how == "run"
     assert steps[0].tried and "cu118" in steps[0].remedy.commands[0]
+
+
+def test_what_only_a_step_would_bring_is_no_step() -> None:
+    for machine in ("rtx5090_torch26", "k80_driver470", "laptop_no_gpu_no_torch"):
+        found = {f.code for f in judged(machine)}
+        assert {code for step in planned(machine).steps for code in step.solves} <= found
 
 
 def test_only_the_findings_asked_for_are_mended() -> None:
