@@ -5,16 +5,13 @@ Must not know what is fast enough or which class is right.
 
 import contextlib
 import math
-import os
-import resource
 import time
 
 import smoke_gpu
-import smoke_harness
+import smoke_memory
 from smoke_harness import Fail
 
 TIMED_SECONDS = 0.5  # a throughput is measured over at least one pass and about this long
-MIB = 1 << 20
 
 
 def precision(torch, device, name):
@@ -53,8 +50,15 @@ def prove(torch, out, job, device):
     batch = max(1, job.get("batch") or 1)
     kind = job.get("precision") or "fp32"
     with out.trial("forward %s" % kind, "forward", device) as trial:
-        model = model.to(device)
-        predictions(torch, trial, job, model, smoke_models, clip, kind, device)
+        shorter = [name for name in ("bf16", "fp16") if name != kind]
+        logits = smoke_memory.fitting(
+            torch,
+            device,
+            (kind, shorter if device.startswith("cuda") else shorter[:1]),
+            lambda name: forward(torch, architecture, model, smoke_models, clip, name, device),
+            ("In %s it fits.", "Nor does it fit in a shorter precision."),
+        )
+        predictions(torch, trial, logits, job["labels"])
     if trial.ok:
         with out.trial("throughput %s batch %d" % (kind, batch), "throughput", device) as trial:
             throughput(torch, trial, architecture, model, smoke_models, clip, kind, device, batch)
@@ -114,17 +118,21 @@ def inputs_of(torch, architecture, smoke_models, clip, device, batch):
     return smoke_models.pack(torch, many, architecture["alpha"])
 
 
-def predictions(torch, trial, job, model, smoke_models, clip, kind, device):
-    inputs = inputs_of(torch, job["model"], smoke_models, clip, device, 1)
+def forward(torch, architecture, model, smoke_models, clip, kind, device):
+    """The logits of one clip, on the CPU in float32."""
+    inputs = inputs_of(torch, architecture, smoke_models, clip, device, 1)
     with precision(torch, device, kind):
-        logits = smoke_models.run(model, inputs)[0].float().cpu()
+        return smoke_models.run(model.to(device), inputs)[0].float().cpu()
+
+
+def predictions(torch, trial, logits, labels):
+    """The five best classes, by name."""
     if not bool(torch.isfinite(logits).all()):
         raise Fail("not_finite", "the logits hold NaN or infinity")
     # some of pytorchvideo's heads end in a softmax, others do not
     done = float(logits.min()) >= 0 and abs(float(logits.sum()) - 1) < 1e-2
     chances = logits if done else torch.softmax(logits, 0)
     values, classes = chances.topk(min(5, chances.numel()))
-    labels = job["labels"]
     for place in range(classes.numel()):
         index = int(classes[place])
         name = labels[index] if index < len(labels) else "class %d" % index
@@ -135,36 +143,16 @@ def throughput(torch, trial, architecture, model, smoke_models, clip, kind, devi
     """Clips a second and peak memory. Out of memory: says the largest batch that would fit."""
     on_gpu = device.startswith("cuda")
     if not on_gpu:
-        room_on_cpu(torch, architecture, model, smoke_models, clip, kind, device, batch)
-    try:
-        rate = timed(torch, architecture, model, smoke_models, clip, kind, device, batch)
-    except Exception as error:
-        if smoke_harness.reason(error) != "out_of_memory":
-            raise
-        words = smoke_harness.words(error).split(". ")[0]
-        del error
-    else:
-        trial.rates["clips/s"] = rate
-        if on_gpu:
-            trial.rates["peak GiB"] = torch.cuda.max_memory_allocated(device) / (1024.0 * MIB)
-        else:
-            trial.rates["peak GiB"] = peak() / (1024.0 * MIB)
-        return
-    fits = batch // 2
-    while fits:
-        if on_gpu:
-            torch.cuda.empty_cache()
-        try:
-            timed(torch, architecture, model, smoke_models, clip, kind, device, fits)
-            break
-        except Exception as error:
-            if smoke_harness.reason(error) != "out_of_memory":
-                raise
-        fits //= 2
-    raise Fail(
-        "out_of_memory",
-        "%s. %s" % (words, "A batch of %d fits." % fits if fits else "Not even one clip fits."),
+        smoke_memory.room_on_cpu(clip, batch)
+    trial.rates["clips/s"] = smoke_memory.fitting(
+        torch,
+        device,
+        smoke_memory.batches(batch),
+        lambda n: timed(torch, architecture, model, smoke_models, clip, kind, device, n),
+        smoke_memory.BATCHES,
     )
+    peak = torch.cuda.max_memory_allocated(device) if on_gpu else smoke_memory.peak()
+    trial.rates["peak GiB"] = peak / smoke_memory.GIB
 
 
 def timed(torch, architecture, model, smoke_models, clip, kind, device, batch):
@@ -184,68 +172,32 @@ def timed(torch, architecture, model, smoke_models, clip, kind, device, batch):
         return batch * count / (time.time() - begun)
 
 
-def room_on_cpu(torch, architecture, model, smoke_models, clip, kind, device, batch):
-    """Raises Fail when the batch cannot fit: the kernel would end the process without a word.
-
-    What one clip needs is what the passes before this one raised the process's peak by.
-    """
-    if batch == 1:
-        return
-    held, free = resident(), available()
-    if free is None:
-        return
-    one = max(peak() - held, clip.numel() * 4)
-    if one * batch > free:
-        raise Fail(
-            "out_of_memory",
-            "a batch of %d needs about %.1f GiB and %.1f GiB are free."
-            " A batch of %d fits."
-            % (batch, one * batch / (1024.0 * MIB), free / (1024.0 * MIB), max(1, free // one)),
-        )
-
-
-def peak():
-    """Bytes of the largest resident size so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def available():
-    """Bytes this process may still take: the machine's, or its cgroup's when that is less."""
-    try:
-        with open("/proc/meminfo") as file:
-            table = dict(line.split(":", 1) for line in file)
-        free = int(table["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return None
-    for most, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        (
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        ),
-    ):
-        try:
-            with open(most) as file, open(used) as now:
-                free = min(free, int(file.read()) - int(now.read()))
-        except (OSError, ValueError):
-            continue
-    return free
-
-
 def train(torch, trial, architecture, model, smoke_models, clip, device, batch):
     """One step of gradient descent: every gradient is finite, and the loss falls."""
     import smoke_golden
 
-    inputs = inputs_of(torch, architecture, smoke_models, clip, device, batch)
     smoke_golden.without_softmax(torch, model).train()
     for module in model.modules():
         if isinstance(module, (torch.nn.Dropout, torch.nn.modules.batchnorm._BatchNorm)):
             module.eval()  # a step that can be repeated: no chance, and statistics stay
+    before, after, norm = smoke_memory.fitting(
+        torch,
+        device,
+        smoke_memory.batches(batch),
+        lambda n: step(torch, architecture, model, smoke_models, clip, device, n),
+        smoke_memory.BATCHES,
+    )
+    model.eval()
+    trial.measured = after / before
+    trial.limit = 1.0
+    trial.details["loss"] = "%.6g before the step, %.6g after" % (before, after)
+    trial.details["gradient norm"] = "%.6g" % math.sqrt(norm)
+
+
+def step(torch, architecture, model, smoke_models, clip, device, batch):
+    """(loss before a step, loss after it, the gradient's squared norm)."""
+    inputs = inputs_of(torch, architecture, smoke_models, clip, device, batch)
+    model.zero_grad(set_to_none=True)
     with torch.enable_grad():
         target = torch.arange(batch, device=device)
         before = loss_of(torch, smoke_models, model, inputs, target)
@@ -258,15 +210,11 @@ def train(torch, trial, architecture, model, smoke_models, clip, device, batch):
                 raise Fail("not_finite", "the gradient of %s holds NaN or infinity" % name)
             norm += float(parameter.grad.double().pow(2).sum())
         with torch.no_grad():
-            step = 0.01 * float(before) / max(norm, 1e-30)
+            size = 0.01 * float(before) / max(norm, 1e-30)
             for parameter in model.parameters():
-                parameter.sub_(parameter.grad, alpha=step)
+                parameter.sub_(parameter.grad, alpha=size)
         after = loss_of(torch, smoke_models, model, inputs, target)
-    model.eval()
-    trial.measured = float(after) / float(before)
-    trial.limit = 1.0
-    trial.details["loss"] = "%.6g before the step, %.6g after" % (float(before), float(after))
-    trial.details["gradient norm"] = "%.6g" % math.sqrt(norm)
+    return float(before), float(after), norm
 
 
 def loss_of(torch, smoke_models, model, inputs, target):

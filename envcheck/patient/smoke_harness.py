@@ -46,6 +46,10 @@ class Fail(Exception):
     """It failed in a way that has a name: (reason, words)."""
 
 
+class DeviceGone(BaseException):
+    """The device was lost in an earlier proof: every later one would fail, or hang, for that."""
+
+
 class Trial(object):
     """One proof under way. Set `measured`, `limit`, `rates` and `details` while it runs."""
 
@@ -75,11 +79,13 @@ class Trial(object):
             fields.update(status="skipped", reason=error.args[0], detail=error.args[1])
         elif isinstance(error, Fail):
             fields.update(status="failed", reason=error.args[0], detail=error.args[1][:TEXT_LIMIT])
-        elif isinstance(error, (SystemExit, KeyboardInterrupt, GeneratorExit)):
+        elif not isinstance(error, Exception):  # SystemExit, KeyboardInterrupt, DeviceGone
             return False
         else:
             text = words(error)
             fields.update(status="failed", reason=reason(error), detail=text)
+            if fields["reason"] in ("gpu_lost", "gpu_fault"):
+                self._out.gone.add(self.fields["device"])
         for name in ("measured", "limit", "expected"):
             value = getattr(self, name)
             if value is not None and math.isfinite(value):
@@ -96,6 +102,7 @@ class Out(object):
     def __init__(self):
         sys.stdout.flush()
         self._file = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self.gone = set()  # devices whose context is broken
         os.dup2(2, 1)
 
     def send(self, message):
@@ -103,6 +110,8 @@ class Out(object):
         self._file.flush()
 
     def trial(self, name, check, device="cpu"):
+        if device in self.gone:
+            raise DeviceGone(device)
         return Trial(self, name, check, device)
 
 
@@ -130,7 +139,10 @@ def start(main):
     """Reads the job and runs `main(job, out)`."""
     out = Out()
     job = json.loads(sys.stdin.read())
-    main(job, out)
+    try:
+        main(job, out)
+    except DeviceGone:
+        pass  # told by the proof that it was lost in
     out.send({"event": "end"})
 
 

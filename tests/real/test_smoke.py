@@ -336,6 +336,55 @@ def test_a_batch_that_does_not_fit(video_env: Path) -> None:
     assert "fits" in report["findings"][0]["message"]
 
 
+def no_room(folder: Path, when: str) -> str:
+    """A path on which torch's convolutions run out of memory when that holds of their input."""
+    (folder / "sitecustomize.py").write_text(
+        "import torch\n"
+        "right = torch.nn.functional.conv3d\n"
+        "def full(input, *more, **named):\n"
+        f"    if input.device.type == 'cpu' and {when}:\n"
+        "        raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 9 GiB. GPU')\n"
+        "    return right(input, *more, **named)\n"
+        "torch.nn.functional.conv3d = full\n"
+    )
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("when", "arguments", "words"),
+    [
+        ("input.shape[-1] > 150 and not torch.is_autocast_enabled('cpu')", (), "In bf16 it fits."),
+        ("input.shape[-1] > 150", (), "Nor does it fit in a shorter precision."),
+        ("input.shape[-1] > 150 and input.shape[0] > 2", ("--batch", "9"), "A batch of 2 fits."),
+        (
+            "torch.is_grad_enabled() and input.shape[0] > 1",
+            ("--batch", "4", "--train-step"),
+            "A batch of 1 fits.",
+        ),
+        ("torch.is_grad_enabled()", ("--train-step",), "Not even one clip fits."),
+    ],
+)
+def test_out_of_memory_says_what_would_fit(
+    video_env: Path, tmp_path: Path, when: str, arguments: tuple[str, ...], words: str
+) -> None:
+    report = smoke(video_env, *SMALL, *arguments, PYTHONPATH=no_room(tmp_path, when))
+    assert found(report) == ["proof_out_of_memory"]
+    assert words in report["findings"][0]["message"]
+
+
+def test_a_gpu_that_is_lost_midway_is_one_finding(video_env: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import torch\n"
+        "def lost(*given):\n"
+        "    raise RuntimeError('CUDA error: GPU is lost')\n"
+        "torch.linalg.solve = lost\n"
+    )
+    report = smoke(video_env, "torch", PYTHONPATH=str(tmp_path))
+    assert found(report) == ["gpu_lost_under_work"]
+    assert {"matmul fp32", "solve fp32"} <= trials(report).keys()
+    assert "softmax fp32" not in trials(report), "it went on with a GPU that is gone"
+
+
 def test_the_time_limit(video_env: Path) -> None:
     report = smoke(video_env, "slowfast", "--timeout", "1", "--device", "cpu")
     assert found(report) == ["proof_timed_out"]

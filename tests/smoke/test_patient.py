@@ -81,6 +81,70 @@ def test_errors_have_a_word(patient: Any, words: str, reason: str) -> None:
     assert patient("smoke_harness").reason(RuntimeError(words)) == reason
 
 
+FAKE = """
+version = type('version', (), {'__version__': '', 'cuda': '12.1'})
+__version__ = '2.4.0'
+import torch.nn
+backends = type('backends', (), {
+    'cuda': type('cuda', (), {'matmul': type('matmul', (), {'allow_tf32': False})}),
+    'cudnn': type('cudnn', (), {'allow_tf32': False}),
+})
+float32 = float16 = bfloat16 = matmul = None
+def manual_seed(seed): pass
+def randn(*shape): raise RuntimeError('CUDA error: %s')
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "more"),
+    [
+        ("GPU is lost", "gpu_lost", 0),
+        ("an illegal memory access was encountered", "gpu_fault", 0),
+        ("out of memory", "out_of_memory", 1),
+    ],
+)
+def test_nothing_is_tried_on_a_gpu_that_was_lost(
+    tmp_path: Path, error: str, reason: str, more: int
+) -> None:
+    """Every later operator would fail for the same reason, or hang."""
+    from envcheck.smoke.run import Job, run
+
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text(FAKE % error)
+    (tmp_path / "torch/nn.py").touch()
+    job = Job(script="smoke_torch.py", device="cpu", options={"limits": {"fp32": 1}}, limit=60)
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path), "PYTHONNOUSERSITE": "1"}
+    made, _ = run(sys.executable, job, lambda text: None, environ)
+    assert [(t.name, t.reason) for t in made[:2]] == [("import torch", ""), ("matmul fp32", reason)]
+    assert (len(made) > 2) == bool(more), "the job went on"
+
+
+def test_the_largest_that_fits_is_told(patient: Any) -> None:
+    memory, fail = patient("smoke_memory"), patient("smoke_harness").Fail
+
+    def holds(room: int) -> Any:
+        def run(batch: int) -> int:
+            if batch > room:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
+            return batch
+
+        return run
+
+    def ask(room: int, batch: int) -> int:
+        made = memory.fitting(None, "cpu", memory.batches(batch), holds(room), memory.BATCHES)
+        assert isinstance(made, int)
+        return made
+
+    assert ask(8, 8) == 8 and ask(1, 1) == 1
+    for batch, room, words in ((64, 11, "A batch of 8 fits"), (7, 1, "of 1 fits"), (1, 0, "Not")):
+        with pytest.raises(fail) as caught:
+            ask(room, batch)
+        reason, text = caught.value.args
+        assert reason == "out_of_memory" and words in text and text.startswith("RuntimeError: CUDA")
+    with pytest.raises(ZeroDivisionError):
+        memory.fitting(None, "cpu", (1, ()), lambda n: 1 // 0, memory.BATCHES)
+
+
 @pytest.mark.parametrize("python", pythons())
 def test_an_interpreter_without_torch(python: str, tmp_path: Path) -> None:
     """Every Python at hand runs the script as far as its import."""
