@@ -44,6 +44,7 @@ class _Bar:
         if self._task is None or whole != self._what:
             if self._task is not None:
                 self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(what, total=max(total, 1))
+            self._task = self._progress.add_task(whole, total=max(total, 1))
             self._what = whole
-        self._progress.update(self._task, completed=done, description=what)
+        shown = what.encode("utf-8", "replace").decode()  # a file may name what is no UTF-8
+        self._progress.update(self._task, completed=done, description=shown)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from envcheck.facts import Part
-from envcheck.finding import ERROR, WARNING, Finding
+from envcheck.finding import ERROR, WARNING, Evidence, Finding
 from envcheck.rules.base import rule
 from envcheck.rules.dataset import first_of, many, odd_in
 
@@ -39,6 +39,30 @@ def split_videos_differ(part: Part) -> Iterator[Finding]:
         yield Finding(
             message=f"{part.name}: {many(listless.count, 'video')} with boxes in no frame list.",
             evidence=first_of(part, listless),
+            subject=part.name,
+        )
+
+
+@rule("AVA034", severity=ERROR, subject="dataset")
+def split_without_videos(part: Part) -> Iterator[Finding]:
+    """The frame lists of a split name no video.
+
+    Why: an empty file, or a header alone: a download that failed. There is nothing to train on.
+
+    Confirm: it counts the lines.
+
+        wc -l DATASET/frame_lists/*.csv
+
+    Fix: fetch or write the lists again; a split that is not wanted is taken away with
+    `--set AVA.TRAIN_LISTS=`.
+
+    Sources: https://github.com/facebookresearch/SlowFast/blob/main/slowfast/datasets/DATASET.md
+    """
+    odd_in(part, "", "split")
+    if not part.counts.get("videos"):
+        yield Finding(
+            message=f"{part.name}: its frame lists name no video.",
+            evidence=(Evidence(part.name, "0 videos", "the frame lists"),),
             subject=part.name,
         )
 

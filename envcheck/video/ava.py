@@ -4,7 +4,7 @@ Must not know what the rules make of it.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from envcheck.errors import UsageError
 from envcheck.facts import Dataset, Missing, Part, failed
@@ -28,6 +28,9 @@ def read_ava(
     Raises:
         UsageError: `root` is not a folder, or a setting is unknown or malformed.
     """
+    for text in (root, *settings, *settings.values()):
+        if not text.isprintable():  # among them bytes that are no UTF-8, which no report can hold
+            raise UsageError(f"{text!r}: a report cannot show this name; give the folder another")
     try:
         with os.scandir(root):
             pass
@@ -56,6 +59,8 @@ class _Reading:
         if frames:
             parts.append(read_frames(self._layout.frames, self._lists.values(), self._tell))
         for name in self._lists:
+            if not any(named.key.of == "frame_list" for named in self._files_of(name)):
+                continue  # taken away with --set
             needed = {(name, "frame_list"), (name, "boxes"), (name, "predictions")}
             if needed & unread:
                 words = failed("not all of its files could be read")
@@ -69,6 +74,9 @@ class _Reading:
             parts=tuple(parts),
             sources={"*": self._layout.root},
         )
+
+    def _files_of(self, split: str) -> Iterator[Named]:
+        return (named for named in self._layout.files if named.key.split == split)
 
     def _file(self, named: Named) -> Part:
         of, split = named.key.of, named.key.split

@@ -24,6 +24,8 @@ def read_frames(folder: str, lists: Iterable[FrameLists], tell: Tell) -> Part:
     try:
         with os.scandir(folder):
             pass
+    except NotADirectoryError:
+        return msgspec.structs.replace(part, unread=failed("it is no folder"))
     except OSError as error:
         return msgspec.structs.replace(part, unread=unreadable(error))
     lists = tuple(lists)

@@ -148,6 +148,13 @@ def test_settings() -> None:
     passes("dataset_settings_needed", healthy())
 
 
+def test_a_split_without_videos() -> None:
+    machine = spoilt(healthy(), "split", counts={"videos": 0, "frames": 0, "keyframes": 0})
+    assert "no video" in fires("split_without_videos", machine).message
+    passes("split_without_videos", spoilt(healthy(), "split"))
+    not_applicable("split_without_videos", spoilt(healthy(), "boxes"))
+
+
 def test_classes() -> None:
     assert "no class" in fires(
         "label_map_malformed", spoilt(healthy(), "label_map", counts={"classes": 0})

@@ -553,6 +553,38 @@ def test_a_list_in_two_files(tmp_path: Path) -> None:
     assert names(check(root, AVA__TRAIN_LISTS="a.csv,b.csv"), "error") == []
 
 
+def test_empty_files(tmp_path: Path) -> None:
+    root = ava_set.write(tmp_path / "ava")
+    for file in (*root.glob("*/*.csv"), *root.glob("*/*.pbtxt")):
+        file.write_text("")
+    found = names(check(root))
+    assert found == ["label_map_malformed", "split_without_videos", "split_without_videos"]
+
+
+def test_a_split_that_is_not_wanted(tmp_path: Path) -> None:
+    root = ava_set.write(tmp_path / "ava")
+    (root / TRAIN_LIST).unlink()
+    (root / GROUND).unlink()
+    unwanted = {"AVA__TRAIN_LISTS": "", "AVA__TRAIN_GT_BOX_LISTS": "[]"}
+    assert names(check(root, **unwanted)) == []
+
+
+def test_frames_that_are_no_folder(tmp_path: Path) -> None:
+    root = ava_set.write(tmp_path / "ava")
+    (root / "frames").rmdir()
+    (root / "frames").touch()
+    report = check_ava(str(root), {})
+    assert (
+        names(report) == ["dataset_file_unreadable"] and "no folder" in report.findings[0].message
+    )
+
+
+@pytest.mark.parametrize("name", [b"/tmp/\xff", b"/tmp/a\nb", b"/tmp/\x1b[31m"])
+def test_a_name_that_no_report_can_hold(name: bytes) -> None:
+    with pytest.raises(UsageError, match="another"):
+        check_ava(os.fsdecode(name), {})
+
+
 @pytest.mark.parametrize("root", ["/nonexistent", "/dev/null"])
 def test_what_is_no_folder(root: str) -> None:
     with pytest.raises(UsageError, match=root):
