@@ -45,8 +45,9 @@ class Upstream:
 
     def __init__(self, server: Server, name: str, work: Path) -> None:
         self.work = work / name
-        self.bare = server.folder / f"git/{name}.git"
-        self.url = f"{server.url}/git/{name}.git"
+        place = f"git/{work.parent.name}/{work.name}/{name}.git"
+        self.bare = server.folder / place
+        self.url = f"{server.url}/{place}"
         self.work.mkdir(parents=True)
         self._git("init", "--quiet", "--initial-branch=main")
         subprocess.run(["git", "init", "--quiet", "--bare", str(self.bare)], check=True)
@@ -83,7 +84,7 @@ class Upstreams:
 
 
 def publish(server: Server, work: Path) -> Upstreams:
-    """The three repositories; once a server."""
+    """The three repositories."""
     one, sha, cpu = detectron2(server, work)
     two, old, new = pytorchvideo(server, work)
     three, pinned, later = slowfast(server, work)
@@ -207,7 +208,7 @@ def add_torch_modules(index: PackageIndex) -> None:
         "2.4.0",
         {
             "torch/__init__.py": '__version__ = "2.4.0"\nfrom torch import version\n',
-            "torch/version.py": 'cuda = "12.1"\n',
+            "torch/version.py": '__version__ = "2.4.0"\ncuda = "12.1"\n',
             "torch/utils/__init__.py": "",
             "torch/utils/data/__init__.py": "class RandomSampler:\n"
             "    def __init__(self, dataset): ...\n",
@@ -219,5 +220,4 @@ def add_torch_modules(index: PackageIndex) -> None:
         "torchvision", "0.19.0", {"torchvision/__init__.py": "", "torchvision/transforms.py": ""}
     )
     index.add("numpy", "1.26.4")
-    index.add("cv2", "4.11.0")
     index.copy(wheelhouse("setuptools<82", "wheel").glob("*.whl"))

@@ -31,7 +31,7 @@ def prepared(
         index = PackageIndex(server, "simple-sources")
         sources.add_torch_modules(index)
         root.run("python3", "-m", "venv", "/opt/envs/slowfast")
-        packages = ("setuptools", "wheel", "torch", "torchvision", "numpy", "cv2")
+        packages = ("setuptools", "wheel", "torch", "torchvision", "numpy")
         root.run(PYTHON, "-m", "pip", "install", "-q", "--index-url", index.url, *packages)
         root.write("/usr/local/cuda-12.1/bin/nvcc", NVCC, 0o755)
         profile = "CUDA_HOME=/usr/local/cuda-12.1\nCUDAHOSTCXX=/usr/bin/g++-12\n"
