@@ -193,7 +193,7 @@ def make_root(base: Path, work: Path, *, megabytes: int, archive: bool, key: Key
     try:
         mount("-t", "overlay", "-o", where, "overlay", str(merged))
     except RuntimeError:  # some containers allow mounts, and no overlay
-        subprocess.run(["cp", "-a", f"{base}/.", str(layers / "upper")], check=True)
+        subprocess.run(["cp", "-ax", f"{base}/.", str(layers / "upper")], check=True)
         mount("--bind", str(layers / "upper"), str(merged))
     root = Root(merged, work)
     mount("-t", "proc", "proc", str(merged / "proc"))
