@@ -48,9 +48,7 @@ def parse(text: str, name: str) -> Node:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{name}: reading YAML needs PyYAML: {install('pyyaml')}"
-        ) from error
+        raise UsageError(f"{name}: reading YAML needs PyYAML: {install('pyyaml')}") from error
     if len(text) > LIMIT:
         raise PlanError(f"{name}: larger than {LIMIT >> 20} MiB, no such file is")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
