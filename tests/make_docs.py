@@ -27,6 +27,7 @@ from envcheck.video.names import Decoded
 from envcheck.watch.pages import query_page
 from envcheck.watch.tick import Tick
 from tests.driver_vars import driver_files
+from tests.ffmpeg_vars import ffmpeg_files
 from tests.stack_vars import stack_files
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,7 @@ def generated() -> dict[Path, str]:
     files[ROOT / "docs/gpu-watch-fields.md"] = query_page()
     files.update((ROOT / "ansible" / name, text) for name, text in driver_files(kb).items())
     files.update((ROOT / "ansible" / name, text) for name, text in stack_files(kb).items())
+    files.update((ROOT / "ansible" / name, text) for name, text in ffmpeg_files(kb).items())
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),

@@ -51,7 +51,10 @@ class Stock(Row, frozen=True, kw_only=True):
 
 
 class Default(Row, frozen=True, kw_only=True):
+    """What to compile where nothing else decides."""
+
     version: VersionText
+    npp_below: VersionText  # libnpp of a CUDA toolkit older than this is what FFmpeg can use
 
 
 class FfmpegFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ the files are, nor which of them belong together.
 """
 
 import re
+import shlex
 
 import msgspec
 
@@ -97,8 +98,11 @@ def _configuration(data: bytes) -> tuple[str, ...] | None:
     for first in (b"\0--prefix=", b"\0--enable-", b"\0--disable-"):
         at = data.find(first)
         if at >= 0:
-            text = data[at + 1 : at + OPTIONS_LIMIT].partition(b"\0")[0]
-            return tuple(text.decode("ascii", "replace").split())
+            text = data[at + 1 : at + OPTIONS_LIMIT].partition(b"\0")[0].decode("ascii", "replace")
+            try:
+                return tuple(shlex.split(text))  # quoted as for a shell
+            except ValueError:
+                return tuple(text.split())
     return None
 
 

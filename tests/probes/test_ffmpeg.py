@@ -137,6 +137,21 @@ def test_a_static_program(tmp_path: Path) -> None:
     assert build.for_nvidia
 
 
+@pytest.mark.parametrize(
+    ("options", "read_as"),
+    [
+        ("--prefix=/usr --nvccflags='-gencode arch=compute_60 -O2' --enable-nvenc",
+         ("--prefix=/usr", "--nvccflags=-gencode arch=compute_60 -O2", "--enable-nvenc")),
+        ("--disable-debug --cc='gcc", ("--disable-debug", "--cc='gcc")),
+    ],
+)  # fmt: skip
+def test_options_are_quoted_as_for_a_shell(
+    tmp_path: Path, options: str, read_as: tuple[str, ...]
+) -> None:
+    files = {"/usr/bin/ffmpeg": program(options), **libraries(LIB, options=options)}
+    assert first(read(tmp_path, files)).configuration == read_as
+
+
 def test_headers_newer_than_the_ffmpeg_that_was_compiled_with_them(tmp_path: Path) -> None:
     files = {"/usr/bin/ffmpeg": program(), **libraries(LIB, driver="(unknown)")}
     driver = first(read(tmp_path, files)).nvenc_driver
