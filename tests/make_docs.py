@@ -4,6 +4,7 @@ Run as `python -m tests.make_docs` (`make docs`).
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from envcheck.video.listing import Listed
 from envcheck.video.names import Decoded
 from envcheck.watch.pages import query_page
 from envcheck.watch.tick import Tick
+from tests.docker_vars import docker_files
 from tests.driver_vars import driver_files
 from tests.ffmpeg_vars import ffmpeg_files
 from tests.stack_vars import stack_files
@@ -41,6 +43,7 @@ what build scripts and release notes of PyTorch say. Plain `pip install torch` b
 """
 
 
+@cache
 def generated() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     files = {ROOT / "docs/rules" / name: text for name, text in all_pages(RULES).items()}
@@ -52,6 +55,7 @@ def generated() -> dict[Path, str]:
     files.update((ROOT / "ansible" / name, text) for name, text in driver_files(kb).items())
     files.update((ROOT / "ansible" / name, text) for name, text in stack_files(kb).items())
     files.update((ROOT / "ansible" / name, text) for name, text in ffmpeg_files(kb).items())
+    files.update((ROOT / "docker" / name, text) for name, text in docker_files(kb).items())
     for name, kind in (
         ("builds", list[Build]),
         ("compat", Answer),
