@@ -274,6 +274,14 @@ def test_bad_usage_is_one_clear_error(arguments: tuple[str, ...], words: str) ->
     assert words in ran.stderr and "Traceback" not in ran.stderr
 
 
+def test_help_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    ran = smoke("--help")
+    assert ran.returncode == 0 and "--ffmpeg PATH" in ran.stdout
+    assert max(map(len, ran.stdout.splitlines())) <= 80
+
+
 def test_ctrl_c_ends_the_program_and_tells_what_was_proved(
     program: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
