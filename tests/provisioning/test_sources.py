@@ -155,5 +155,5 @@ def test_refused(machine: Root, upstream: sources.Upstreams) -> None:
             {"detectron2_cuda_home": "/usr/local/cuda-9.9"},
         ],
     )
-    assert "does not compile for compute capability 12.0" in said[0]
-    assert "/usr/local/cuda-9.9/bin/nvcc does not answer" in said[1]
+    assert "CUD003 nvcc_too_old_for_gpu" in said[0]
+    assert "CUD005 nvcc_missing" in said[1]
