@@ -18,6 +18,7 @@ from typing import IO
 import msgspec
 
 from envcheck.facts import NOT_ASKED, Missing, absent, blocked, failed
+from envcheck.probes.interrupt import uninterrupted
 
 READ_LIMIT = 1 << 20  # bytes of a text file; probed files are small, whatever someone put there
 OUTPUT_LIMIT = 4 << 20  # bytes kept of a program's output
@@ -210,35 +211,42 @@ class Host:
         """
         if not self.live:
             return NOT_ASKED
+        child: subprocess.Popen[bytes] | None = None
         try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=dict(self.environ if env is None else env),
-                start_new_session=True,
-            )
-        except OSError as error:
-            return _missing(argv[0], error)
-        out, err = _Drain(child.stdout), _Drain(child.stderr)
-        if child.stdin:
-            try:
-                child.stdin.write(stdin)
-                child.stdin.close()
-            except BrokenPipeError:
-                pass
-        try:
-            code = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            _kill(child)
-            return failed(f"{argv[0]} gave no answer within {timeout:g} s")
+            with uninterrupted():
+                try:
+                    child = subprocess.Popen(
+                        argv,
+                        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        env=dict(self.environ if env is None else env),
+                        start_new_session=True,
+                    )
+                except OSError as error:
+                    return _missing(argv[0], error)
+            return _ended(child, argv[0], timeout, stdin)
         except KeyboardInterrupt:  # the child has a session of its own: Ctrl-C does not reach it
-            _kill(child)
+            if child is not None:
+                _kill(child)
             raise
-        if not (out.finished(1.0) and err.finished(1.0)):
-            _kill(child)  # a grandchild holds the pipe
-        return Ran(code, out.text(), err.text())
+
+
+def _ended(
+    child: "subprocess.Popen[bytes]", name: str, timeout: float, stdin: bytes
+) -> Ran | Missing:
+    out, err = _Drain(child.stdout), _Drain(child.stderr)
+    if child.stdin:
+        with contextlib.suppress(BrokenPipeError), child.stdin:
+            child.stdin.write(stdin)
+    try:
+        code = child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        _kill(child)
+        return failed(f"{name} gave no answer within {timeout:g} s")
+    if not (out.finished(1.0) and err.finished(1.0)):
+        _kill(child)  # a grandchild holds the pipe
+    return Ran(code, out.text(), err.text())
 
 
 class _Drain(threading.Thread):

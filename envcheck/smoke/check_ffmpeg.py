@@ -37,7 +37,7 @@ def check_ffmpeg(
     device = check_device(device)
     path = _program(program)
 
-    def prove(snapshot: Snapshot, kb: Knowledge) -> Trials:
+    def prove(snapshot: Snapshot, kb: Knowledge) -> Trials | Missing:
         if isinstance(path, Missing):
             absent = Trial(
                 name="start",

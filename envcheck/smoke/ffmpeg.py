@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from envcheck.facts import Trial, Trials
+from envcheck.facts import Missing, Trial, Trials, failed
 from envcheck.probes.host import Host
 from envcheck.smoke.ffmpeg_run import Failed, Ffmpeg
 from envcheck.smoke.frames import CLIPS, HEIGHT, RATE, WIDTH, FramesLost, clip, compare
@@ -41,13 +41,20 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float  # seconds, for the CPU and for each device
 
 
-def prove_ffmpeg(wish: Wish, progress: Progress) -> Trials:
-    """The trials of one program; Ctrl-C ends them, and stands as the last."""
-    with tempfile.TemporaryDirectory(prefix="envcheck-") as folder:
-        proofs = _Proofs(wish, Path(folder), progress)
-        with contextlib.suppress(_Interrupted):
-            proofs.prove()
-    progress("")
+def prove_ffmpeg(wish: Wish, progress: Progress) -> Trials | Missing:
+    """The trials of one program; Ctrl-C ends them, and stands as the last.
+
+    `Missing` where the clip cannot be written down: a full disk, no folder for temporary files.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="envcheck-") as folder:
+            proofs = _Proofs(wish, Path(folder), progress)
+            with contextlib.suppress(_Interrupted):
+                proofs.prove()
+    except OSError as error:
+        return failed(f"the clip could not be written: {error}")
+    finally:
+        progress("")
     return Trials(target="ffmpeg", trials=tuple(proofs.trials))
 
 

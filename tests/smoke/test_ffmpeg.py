@@ -7,12 +7,13 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from envcheck.facts import Trial
+from envcheck.facts import Missing, Trial, Trials
 from envcheck.smoke.ffmpeg import Wish, prove_ffmpeg
 from envcheck.smoke.frames import FRAMES, HEIGHT, WIDTH, FramesLost, clip, compare, size
 from tests.smoke.fake_ffmpeg import Fault, fails, make_frames, make_program
@@ -58,7 +59,7 @@ def program(tmp_path: Path, folder_of_frames: Path) -> Make:
 def prove(program: str, *, expected: bool = True, **fields: Any) -> dict[str, Trial]:
     wish: dict[str, Any] = {"devices": ("cuda:0",), "limits": LIMITS, "timeout": 60.0, **fields}
     trials = prove_ffmpeg(Wish(program=program, expected=expected, **wish), lambda text: None)
-    assert trials.target == "ffmpeg"
+    assert isinstance(trials, Trials) and trials.target == "ffmpeg"
     return {trial.name: trial for trial in trials.trials if isinstance(trial, Trial)}
 
 
@@ -103,7 +104,9 @@ def test_each_gpu_is_named_to_ffmpeg(program: Make) -> None:
     path = program(fails("-gpu 1 ", "CUDA_ERROR_UNKNOWN"), fails("cuda=gpu:1 -hwaccel", "no"))
     devices = ("cuda:0", "cuda:1")
     wish = Wish(program=path, devices=devices, expected=True, limits=LIMITS, timeout=60)
-    trials = [t for t in prove_ffmpeg(wish, lambda text: None).trials if isinstance(t, Trial)]
+    proved = prove_ffmpeg(wish, lambda text: None)
+    assert isinstance(proved, Trials)
+    trials = [t for t in proved.trials if isinstance(t, Trial)]
     failed = [t.name for t in trials if t.status == "failed" and t.device == "cuda:1"]
     assert failed == ON_GPU[2:-1]
     assert not [t.name for t in trials if t.status == "failed" and t.device == "cuda:0"]
@@ -272,6 +275,13 @@ def test_bad_usage_is_one_clear_error(arguments: tuple[str, ...], words: str) ->
     ran = smoke(*arguments)
     assert ran.returncode == 2 and ran.stdout == ""
     assert words in ran.stderr and "Traceback" not in ran.stderr
+
+
+def test_no_room_for_the_clip(program: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/self")
+    wish = Wish(program=program(), devices=(), expected=False, limits=LIMITS, timeout=9)
+    said = prove_ffmpeg(wish, lambda text: None)
+    assert isinstance(said, Missing) and "could not be written" in said.detail
 
 
 def test_help_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
