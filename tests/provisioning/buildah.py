@@ -39,7 +39,7 @@ class Buildah:
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """buildah with these words; what it said is the error's text."""
         store = ("--root", f"{self.folder}/store", "--runroot", f"{self.folder}/run")
-        environ = {**os.environ, "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        environ = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
         command = ["buildah", *store, *words]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
         if check and ran.returncode:
