@@ -43,7 +43,8 @@ class Buildah:
         command = ["buildah", *store, *words]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
         if check and ran.returncode:
-            raise RuntimeError(f"buildah {' '.join(words)}: {(ran.stdout + ran.stderr)[-4000:]}")
+            said = (ran.stdout + ran.stderr)[-4000:]
+            raise RuntimeError(f"buildah {' '.join(words)}: exit code {ran.returncode}: {said}")
         return ran
 
     def make_base(self) -> None:

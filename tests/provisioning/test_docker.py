@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ pytestmark = pytest.mark.provisioning
 
 
 @pytest.fixture(scope="module")
-def buildah(private_mounts: None, tmp_path_factory: pytest.TempPathFactory) -> Buildah:
-    """A store with the base."""
+def buildah(private_mounts: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
+    """A store with the base, gone after the tests: it takes gigabytes."""
     if not shutil.which("buildah"):
         pytest.skip("not installed: buildah")
     store = Buildah(tmp_path_factory.mktemp("buildah"))
     store.make_base()
     store.lend(locked_wheels("build", "doctor"))
-    return store
+    yield store
+    shutil.rmtree(store.folder)
 
 
 @pytest.fixture(scope="module")
